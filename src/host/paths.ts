@@ -1,0 +1,122 @@
+import {createHash} from 'node:crypto'
+import {join, resolve} from 'node:path'
+import process from 'node:process'
+
+/** Where everything of one host is. All paths are absolute and have no trailing slash. */
+export interface HostPaths {
+  /** The directory that prefixes all three trees, `''` for the host itself. */
+  readonly root: string
+  readonly etc: string
+  readonly var: string
+  readonly run: string
+  /** `etc/vps/host.yaml` */
+  readonly hostConfig: string
+  /** `etc/vps/servers`, one NAME.yaml per server */
+  readonly definitions: string
+  /** `etc/vps/templates`, the admin's own templates */
+  readonly templates: string
+  /** `var/lib/vps/images` */
+  readonly images: string
+  /** `var/lib/vps/servers` */
+  readonly servers: string
+  /** `var/lib/vps/ids`, one symbolic link per id range in use */
+  readonly ids: string
+  /** `var/lib/vps/cache` */
+  readonly cache: string
+  /** `var/lib/vps/cache/seccomp` */
+  readonly seccompCache: string
+  /** `run/vps/locks` */
+  readonly locks: string
+  /** `run/vps/servers` */
+  readonly runServers: string
+  /** Name of the directory below the cgroup2 mount that holds this host's servers. */
+  readonly cgroupName: string
+}
+
+/** The files of one server, see `serverPaths`. */
+export interface ServerPaths {
+  readonly definition: string
+  readonly storage: string
+  /** `storage/server.json` */
+  readonly record: string
+  readonly upper: string
+  readonly work: string
+  readonly log: string
+  readonly console: string
+  /** How init ended last; text. */
+  readonly exit: string
+  readonly run: string
+  readonly state: string
+  readonly socket: string
+  readonly plan: string
+  readonly planJson: string
+  readonly lock: string
+  /** Journal of a create that is under way. */
+  readonly creating: string
+  /** Journals of a destroy are this and eight characters of the uuid. */
+  readonly destroyingPrefix: string
+  /** Journals of a rename of this server are this and the new name. */
+  readonly renamingPrefix: string
+}
+
+/** The paths of the host below `root` (default: `VPS_ROOT`, else the real host). Reads nothing but the environment. */
+export function hostPaths(root: string = process.env.VPS_ROOT ?? ''): HostPaths {
+  const base = root === '' || resolve(root) === '/' ? '' : resolve(root)
+  const etc = `${base}/etc/vps`
+  const lib = `${base}/var/lib/vps`
+  const run = `${base}/run/vps`
+  return {
+    root: base,
+    etc,
+    var: lib,
+    run,
+    hostConfig: join(etc, 'host.yaml'),
+    definitions: join(etc, 'servers'),
+    templates: join(etc, 'templates'),
+    images: join(lib, 'images'),
+    servers: join(lib, 'servers'),
+    ids: join(lib, 'ids'),
+    cache: join(lib, 'cache'),
+    seccompCache: join(lib, 'cache', 'seccomp'),
+    locks: join(run, 'locks'),
+    runServers: join(run, 'servers'),
+    cgroupName: base === '' ? 'vps' : `vps-${shortHash(base)}`,
+  }
+}
+
+/** The paths of the server `name`, which the caller has checked with `serverName`. */
+export function serverPaths(paths: HostPaths, name: string): ServerPaths {
+  const run = join(paths.runServers, name)
+  return {
+    ...storagePaths(join(paths.servers, name)),
+    definition: join(paths.definitions, `${name}.yaml`),
+    run,
+    state: join(run, 'state'),
+    socket: join(run, 'control.sock'),
+    plan: join(run, 'plan'),
+    planJson: join(run, 'plan.json'),
+    lock: join(paths.locks, `${name}.lock`),
+    creating: join(paths.servers, `.creating-${name}`),
+    destroyingPrefix: `.destroying-${name}.`,
+    renamingPrefix: `.renaming-${name}.`,
+  }
+}
+
+/** The parts of a server's storage directory, wherever it stands (a journal has the same parts). */
+export function storagePaths(
+  storage: string,
+): Pick<ServerPaths, 'storage' | 'record' | 'upper' | 'work' | 'log' | 'console' | 'exit'> {
+  return {
+    storage,
+    record: join(storage, 'server.json'),
+    upper: join(storage, 'layer', 'upper'),
+    work: join(storage, 'layer', 'work'),
+    log: join(storage, 'log'),
+    console: join(storage, 'log', 'console.log'),
+    exit: join(storage, 'exit'),
+  }
+}
+
+function shortHash(text: string): string {
+  return createHash('sha256').update(text).digest('hex').slice(0, 8)
+}
