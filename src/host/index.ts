@@ -11,8 +11,40 @@ export {
   type WriteOptions,
   writeFileAtomic,
 } from './atomic.ts'
+export {
+  DEFAULT_CONFIG,
+  type HostConfig,
+  IDS_PER_SERVER,
+  type IdRange,
+  parseHostConfig,
+  readHostConfig,
+} from './config.ts'
+export {type Check, checkHost} from './doctor.ts'
 export {errno, ifMissing, writeError} from './errno.ts'
+export {
+  atLeast,
+  type Cgroup2,
+  canIdmap,
+  exists,
+  findCgroup2,
+  type HostFacts,
+  hostFacts,
+  parseVersion,
+} from './facts.ts'
+export {conflicts, type ForeignIds, foreignIdRanges, parseAccounts, parseSubordinate} from './foreign-ids.ts'
+export {
+  claimIdSlot,
+  type IdSlot,
+  listIdSlots,
+  releaseIdSlot,
+  renameIdSlot,
+  slotCount,
+  slotOwner,
+  slotRange,
+  takeIdSlot,
+} from './ids.ts'
 export {holder, type Lock, type LockOptions, lockFile, lockServer} from './lock.ts'
 export {type Mount, mountOf, parseMounts, readMounts} from './mounts.ts'
 export {type HostPaths, hostPaths, type ServerPaths, serverPaths, storagePaths} from './paths.ts'
+export {type Privilege, privilegeProblem, readPrivilege, requirePrivilege} from './privilege.ts'
 export {type Progress, silent} from './progress.ts'

@@ -24,10 +24,10 @@ export function parseMounts(text: string): Mount[] {
     const [type, source, superOptions] = right.split(' ')
     if (!directory || !target || !type) continue
     mounts.push({
-      target: unescape(target),
-      directory: unescape(directory),
+      target: unescaped(target),
+      directory: unescaped(directory),
       type,
-      source: unescape(source ?? ''),
+      source: unescaped(source ?? ''),
       options: (options ?? '').split(','),
       superOptions: (superOptions ?? '').split(','),
     })
@@ -49,6 +49,6 @@ export async function mountOf(path: string, mounts?: readonly Mount[]): Promise<
 }
 
 /** mountinfo writes space, tab, newline and backslash as three octal digits. */
-function unescape(text: string): string {
+function unescaped(text: string): string {
   return text.replace(/\\([0-7]{3})/g, (_, digits: string) => String.fromCharCode(Number.parseInt(digits, 8)))
 }

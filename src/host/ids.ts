@@ -1,0 +1,97 @@
+import {readdir, readlink, rename, symlink, unlink} from 'node:fs/promises'
+import {join} from 'node:path'
+import {ExitCode, VpsError} from '../errors.ts'
+import {makeDirectory, syncDirectory} from './atomic.ts'
+import {type HostConfig, IDS_PER_SERVER, type IdRange} from './config.ts'
+import {errno, ifMissing, writeError} from './errno.ts'
+import {foreignIdRanges, overlaps} from './foreign-ids.ts'
+import type {HostPaths} from './paths.ts'
+
+/**
+ * Id ranges are numbered slots. The symbolic link `ids/SLOT` names the owner: symlink(2) fails when the slot is taken,
+ * so it is the allocation, without a lock; readlink(2) tells the owner, without opening anything.
+ */
+export interface IdSlot {
+  readonly slot: number
+  readonly owner: string
+}
+
+/** The host ids of `slot`. */
+export function slotRange(config: HostConfig, slot: number): IdRange {
+  return {first: config.ids.first + slot * IDS_PER_SERVER, count: IDS_PER_SERVER}
+}
+
+/** How many servers the configured range has room for. */
+export function slotCount(config: HostConfig): number {
+  return Math.floor(config.ids.count / IDS_PER_SERVER)
+}
+
+/** Takes the lowest free slot whose ids no account and no subordinate range of the host has, and makes that durable. */
+export async function takeIdSlot(paths: HostPaths, config: HostConfig, owner: string): Promise<number> {
+  await makeDirectory(paths.ids, 0o700)
+  const [taken, foreign] = await Promise.all([takenSlots(paths), foreignIdRanges()])
+  for (let slot = 0; slot < slotCount(config); slot++) {
+    const range = slotRange(config, slot)
+    if (taken.has(slot) || foreign.some(other => overlaps(range, other))) continue
+    if (await claimIdSlot(paths, slot, owner)) return slot
+  }
+  throw new VpsError('NO_IDS', `no id range is free: all ${slotCount(config)} are taken`, {
+    suggestions: [`destroy servers that are no longer needed, or raise ids.count in ${paths.hostConfig}`],
+    exitCode: ExitCode.failed,
+  })
+}
+
+/** Takes `slot` for `owner`; false when another has it, true also when the owner has it already. */
+export async function claimIdSlot(paths: HostPaths, slot: number, owner: string): Promise<boolean> {
+  const path = join(paths.ids, String(slot))
+  try {
+    await symlink(owner, path)
+    await syncDirectory(paths.ids)
+    return true
+  } catch (error) {
+    if (errno(error) !== 'EEXIST') throw await writeError(path, error)
+    return (await slotOwner(paths, slot)) === owner
+  }
+}
+
+/** Gives `slot` back, if it is still the owner's. Its ids must be in use nowhere. */
+export async function releaseIdSlot(paths: HostPaths, slot: number, owner: string): Promise<void> {
+  if ((await slotOwner(paths, slot)) !== owner) return
+  await ifMissing(unlink(join(paths.ids, String(slot))), undefined)
+  await syncDirectory(paths.ids)
+}
+
+/** Writes a new owner's name into a slot that `from` has. */
+export async function renameIdSlot(paths: HostPaths, slot: number, from: string, to: string): Promise<void> {
+  if ((await slotOwner(paths, slot)) !== from) return
+  const path = join(paths.ids, String(slot))
+  const temporary = join(paths.ids, `.${slot}.${to}`)
+  try {
+    await ifMissing(unlink(temporary), undefined)
+    await symlink(to, temporary)
+    await rename(temporary, path)
+    await syncDirectory(paths.ids)
+  } catch (error) {
+    throw await writeError(path, error)
+  }
+}
+
+/** The owner of `slot`, or `undefined` when it is free. */
+export async function slotOwner(paths: HostPaths, slot: number): Promise<string | undefined> {
+  return await ifMissing(readlink(join(paths.ids, String(slot))), undefined)
+}
+
+/** Every slot that is taken. */
+export async function listIdSlots(paths: HostPaths): Promise<IdSlot[]> {
+  const slots = [...(await takenSlots(paths))].sort((a, b) => a - b)
+  const owners = await Promise.all(slots.map(slot => slotOwner(paths, slot)))
+  return slots.flatMap((slot, index) => {
+    const owner = owners[index]
+    return owner === undefined ? [] : [{slot, owner}]
+  })
+}
+
+async function takenSlots(paths: HostPaths): Promise<Set<number>> {
+  const names = await ifMissing(readdir(paths.ids), [])
+  return new Set(names.filter(name => /^\d+$/.test(name)).map(Number))
+}
