@@ -1,0 +1,23 @@
+/* vps.node: what TypeScript cannot do by itself. JavaScript checks, this converts, the kernel acts; the typed
+ * face is src/native/. */
+#include "become.h"
+#include "failure.h"
+#include "flock.h"
+#include "launch.h"
+#include "memfd.h"
+#include "pidfd.h"
+
+static Napi::Object init(Napi::Env env, Napi::Object exports)
+{
+        exports.Set("setErrorClass", Napi::Function::New(env, vps::set_error_class));
+        exports.Set("memfd", Napi::Function::New(env, vps::memfd));
+        exports.Set("launch", Napi::Function::New(env, vps::launch));
+        exports.Set("flock", Napi::Function::New(env, vps::flock_file));
+        exports.Set("pidfdOpen", Napi::Function::New(env, vps::pidfd_open_process));
+        exports.Set("pidfdSignal", Napi::Function::New(env, vps::pidfd_signal_process));
+        exports.Set("pidfdWait", Napi::Function::New(env, vps::pidfd_wait));
+        exports.Set("prepareExec", Napi::Function::New(env, vps::prepare_exec));
+        return exports;
+}
+
+NODE_API_MODULE(vps, init)

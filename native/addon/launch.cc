@@ -1,0 +1,143 @@
+/* Starting a supervisor. posix_spawn is a vfork: what a Node process weighs does not matter, and nothing of
+ * it runs between clone and exec. */
+#include "launch.h"
+
+#include "failure.h"
+#include "fd.h"
+#include "memfd.h"
+
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+#include <fcntl.h>
+#include <spawn.h>
+#include <string>
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+namespace vps
+{
+
+namespace
+{
+
+enum { PLAN_FD = 3, REPORT_FD = 4, FIRST_FREE_FD = 10 };
+
+struct Actions {
+        posix_spawn_file_actions_t value;
+        Actions()
+        {
+                (void)posix_spawn_file_actions_init(&value);
+        }
+        ~Actions()
+        {
+                (void)posix_spawn_file_actions_destroy(&value);
+        }
+};
+
+struct Attributes {
+        posix_spawnattr_t value;
+        Attributes()
+        {
+                (void)posix_spawnattr_init(&value);
+        }
+        ~Attributes()
+        {
+                (void)posix_spawnattr_destroy(&value);
+        }
+};
+
+/* Descriptors of the child: /dev/null three times, the plan, the report channel, nothing else; its directory
+ * is /. */
+int describe_files(posix_spawn_file_actions_t *actions, int plan, int report)
+{
+        int error = posix_spawn_file_actions_addopen(actions, 0, "/dev/null", O_RDWR, 0);
+
+        for (int fd = 1; !error && fd <= 2; fd++)
+                error = posix_spawn_file_actions_adddup2(actions, 0, fd);
+        if (!error)
+                error = posix_spawn_file_actions_adddup2(actions, plan, PLAN_FD);
+        if (!error)
+                error = posix_spawn_file_actions_adddup2(actions, report, REPORT_FD);
+        if (!error)
+                error = posix_spawn_file_actions_addclosefrom_np(actions, REPORT_FD + 1);
+        if (!error)
+                error = posix_spawn_file_actions_addchdir_np(actions, "/");
+        return error;
+}
+
+/* A session of its own, and none of the signal settings of Node (which ignores SIGPIPE) or of the admin's
+ * shell. */
+int describe_process(posix_spawnattr_t *attributes)
+{
+        sigset_t all;
+        sigset_t none;
+        int error;
+
+        memset(&all, 0xff,
+               sizeof(all)); /* sigfillset() leaves out two, and posix_spawn ignores those for ever */
+        sigemptyset(&none);
+        error = posix_spawnattr_setflags(attributes,
+                                         POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
+        if (!error)
+                error = posix_spawnattr_setsigdefault(attributes, &all);
+        if (!error)
+                error = posix_spawnattr_setsigmask(attributes, &none);
+        return error;
+}
+
+int spawn(const std::string &path, std::string title, int plan, int report, pid_t *pid)
+{
+        char path_variable[] = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+        char *argv[] = {title.data(), nullptr};
+        char *envp[] = {path_variable, nullptr};
+        Actions actions;
+        Attributes attributes;
+        int error = describe_files(&actions.value, plan, report);
+
+        if (!error)
+                error = describe_process(&attributes.value);
+        if (!error)
+                error = posix_spawn(pid, path.c_str(), &actions.value, &attributes.value, argv, envp);
+        return error;
+}
+
+/* The process we spawned forks the real supervisor and exits at once. How it ended does not matter here: what
+ * went wrong is said on the report channel. */
+void reap(pid_t pid)
+{
+        while (waitpid(pid, nullptr, 0) < 0 && errno == EINTR)
+                ;
+}
+
+} // namespace
+
+Napi::Value launch(const Napi::CallbackInfo &info)
+{
+        Napi::Env env = info.Env();
+        std::string path = info[0].As<Napi::String>();
+        std::string title = info[1].As<Napi::String>();
+        Fd plan = sealed_memfd(env, title, info[2].As<Napi::Buffer<char>>());
+        int pair[2];
+        pid_t pid = -1;
+        int error;
+
+        if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
+                fail_errno(env, "socketpair");
+        Fd ours(pair[0]);
+        Fd low(pair[1]);
+        Fd theirs(fcntl(low.get(), F_DUPFD_CLOEXEC, FIRST_FREE_FD));
+        if (!theirs.valid())
+                fail_errno(env, "fcntl");
+        error = spawn(path, title, plan.get(), theirs.get(), &pid);
+        if (error)
+                fail(env, {error, "posix_spawn", path});
+        reap(pid);
+
+        auto result = Napi::Object::New(env);
+        result.Set("pid", Napi::Number::New(env, pid));
+        result.Set("reportFd", Napi::Number::New(env, ours.take()));
+        return result;
+}
+
+} // namespace vps

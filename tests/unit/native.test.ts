@@ -1,0 +1,196 @@
+import {spawn, spawnSync} from 'node:child_process'
+import {
+  chmodSync,
+  closeSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs'
+import {constants, tmpdir} from 'node:os'
+import {join} from 'node:path'
+import process from 'node:process'
+import {afterAll, beforeAll, describe, expect, test} from 'vitest'
+import {
+  flock,
+  launch,
+  memfd,
+  NativeError,
+  nativeFile,
+  pidfdOpen,
+  pidfdSignal,
+  pidfdWait,
+} from '../../src/native/index.ts'
+
+let directory: string
+beforeAll(() => {
+  directory = mkdtempSync(join(tmpdir(), 'vps-native-'))
+})
+afterAll(() => rmSync(directory, {recursive: true}))
+
+/** A program that stands where a supervisor will: it says on descriptor 4 what it was given. */
+function script(name: string, body: string): string {
+  const file = join(directory, name)
+  writeFileSync(file, `#!/bin/sh\n${body}\n`)
+  chmodSync(file, 0o755)
+  return file
+}
+
+/** The descriptors in what `ls -l /proc/self/fd` says, without the one of ls itself. */
+function descriptors(listing: string): number[] {
+  const links = [...listing.matchAll(/ (\d+) -> (.+)$/gm)]
+  return links.filter(([, , target]) => !/^\/proc\/\d+\/fd$/.test(target ?? '')).map(([, fd]) => Number(fd))
+}
+
+function readAll(fd: number): string {
+  try {
+    return readFileSync(fd, 'utf8')
+  } finally {
+    closeSync(fd)
+  }
+}
+
+describe('errors', () => {
+  test('a failed call throws a NativeError with errno, system call and path', () => {
+    let error: unknown
+    try {
+      launch({supervisor: '/nowhere/at/all', words: Buffer.from('x\0'), name: 'web1'})
+    } catch (thrown) {
+      error = thrown
+    }
+    expect(error).toBeInstanceOf(NativeError)
+    expect(error).toMatchObject({
+      code: 'ENOENT',
+      errno: 2,
+      syscall: 'posix_spawn',
+      path: '/nowhere/at/all',
+      message: '/nowhere/at/all: No such file or directory (posix_spawn)',
+    })
+  })
+
+  test('nonsense is refused before it reaches C', () => {
+    expect(() => pidfdOpen(Number.NaN)).toThrow(RangeError)
+    expect(() => pidfdSignal(-1, 9)).toThrow(RangeError)
+    expect(() => memfd('a\0b', Buffer.alloc(0))).toThrow(RangeError)
+  })
+})
+
+test('a memfd holds the bytes and can be changed by nobody', () => {
+  const fd = memfd('words', Buffer.from('one\0two\0'))
+  try {
+    expect(readFileSync(`/proc/self/fd/${fd}`, 'utf8')).toBe('one\0two\0')
+    expect(() => writeSync(fd, 'x', 0)).toThrow('EPERM')
+    expect(readFileSync(`/proc/self/fdinfo/${fd}`, 'utf8')).toMatch(/flags:\s+02/) // O_CLOEXEC
+  } finally {
+    closeSync(fd)
+  }
+})
+
+describe('launch', () => {
+  test('hands over the plan and the report channel, and nothing of the caller', () => {
+    const supervisor = script(
+      'supervisor',
+      `{ ls -l /proc/self/fd; env; grep ^Sig /proc/$$/status
+         echo "cwd $(pwd)"; echo "session $(ps -o sid= -p $$) $$"; tr '\\0' ' ' <&3; } >&4`,
+    )
+    const {pid, reportFd} = launch({supervisor, words: Buffer.from('vps-plan\x001\0end\0'), name: 'web1'})
+    const report = readAll(reportFd)
+    expect(descriptors(report)).toEqual([0, 1, 2, 3, 4])
+    expect(report).toContain('0 -> /dev/null')
+    expect(report).toContain('3 -> /memfd:vps-supervisor: web1 (deleted)')
+    expect(report).toContain('vps-plan 1 end')
+    expect(report).toContain('cwd /\n')
+    expect(report).toMatch(new RegExp(`^session +${pid} ${pid}$`, 'm'))
+    expect(report).toMatch(/^SigBlk:\s+0+$/m)
+    expect(report).toMatch(/^SigIgn:\s+0+$/m)
+    expect(report).not.toMatch(/^HOME=/m)
+    expect(() => pidfdOpen(pid)).toThrow('No such process') // reaped
+  })
+})
+
+describe('flock', () => {
+  const open = () => openSync(join(directory, 'lock'), 'w')
+
+  test('is refused, waited for and handed on', async () => {
+    const [first, second] = [open(), open()]
+    expect(await flock(first, 'exclusive', false)).toBe(true)
+    expect(await flock(second, 'exclusive', false)).toBe(false)
+    const waiting = flock(second, 'exclusive', true)
+    closeSync(first)
+    expect(await waiting).toBe(true)
+    closeSync(second)
+  })
+
+  test('twenty waiters do not stop the holder from using files', async () => {
+    const {readFile} = await import('node:fs/promises')
+    const holder = open()
+    await flock(holder, 'exclusive', true)
+    const others = Array.from({length: 20}, async () => {
+      const fd = open()
+      const got = await flock(fd, 'exclusive', true)
+      closeSync(fd)
+      return got
+    })
+    expect(await readFile('/proc/self/comm', 'utf8')).not.toBe('')
+    closeSync(holder)
+    expect(await Promise.all(others)).toEqual(Array(20).fill(true))
+  })
+
+  test('shared locks share; a bad descriptor is an error', async () => {
+    const [first, second] = [open(), open()]
+    expect(await flock(first, 'shared', false)).toBe(true)
+    expect(await flock(second, 'shared', false)).toBe(true)
+    closeSync(first)
+    closeSync(second)
+    await expect(flock(999_999, 'shared', false)).rejects.toMatchObject({code: 'EBADF', syscall: 'flock'})
+  })
+})
+
+describe('pidfd', () => {
+  test('waits for the end of a process, and can give up', async () => {
+    const child = spawn('sleep', ['60'])
+    const pidfd = pidfdOpen(child.pid ?? 0)
+    const given = new AbortController()
+    const impatient = pidfdWait(pidfd, {signal: given.signal})
+    given.abort(new Error('too long'))
+    await expect(impatient).rejects.toThrow('too long')
+    const patient = pidfdWait(pidfd)
+    pidfdSignal(pidfd, constants.signals.SIGKILL)
+    await patient
+    await pidfdWait(pidfd) // an ended process is waited for at once
+    closeSync(pidfd)
+  })
+
+  test('no process, no pidfd', () => {
+    expect(() => pidfdOpen(0x7ffffffe)).toThrow(
+      expect.objectContaining({code: 'ESRCH', syscall: 'pidfd_open'}),
+    )
+  })
+})
+
+test('execAttach becomes the program: same pid, its words, none of what Node left behind', () => {
+  const program = script(
+    'program',
+    `echo "pid $$"; ls -l /proc/self/fd; env; grep ^Sig /proc/$$/status; tr '\\0' ' ' <&3`,
+  )
+  const source = `
+    import {execAttach} from '${join(import.meta.dirname, '../../src/native/index.ts')}'
+    console.log('node', process.pid)
+    execAttach('${program}', Buffer.from('vps-attach\\x001\\0end\\0'))`
+  const {stdout, stderr} = spawnSync(process.execPath, ['--input-type=module', '-e', source], {
+    encoding: 'utf8',
+  })
+  expect(stderr).toBe('')
+  const pid = /^node (\d+)$/m.exec(stdout)?.[1]
+  expect(stdout).toMatch(new RegExp(`^pid ${pid}$`, 'm'))
+  expect(descriptors(stdout)).toEqual([0, 1, 2, 3])
+  expect(stdout).toMatch(/^SigIgn:\s+0+$/m)
+  expect(stdout).not.toMatch(/^HOME=/m)
+  expect(stdout).toContain('vps-attach 1 end')
+})
+
+test('a missing native part is said so, with the way out', async () => {
+  expect(nativeFile('vps.node')).toMatch(/dist\/native\/vps\.node$/)
+})
