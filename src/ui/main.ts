@@ -1,0 +1,85 @@
+import {join} from 'node:path'
+import process from 'node:process'
+import {paintFor} from './color.ts'
+import type {VpsCommand} from './command.ts'
+import {errorJson, exitCodeOf, renderError} from './errors.ts'
+import {type CommandInfo, type Manifest, readManifest} from './manifest.ts'
+import {toJson, tolerateClosedPipes, write} from './output.ts'
+import {resolveRequest} from './resolve.ts'
+
+/** One run of the CLI: finds the command, runs it, prints an error once, sets the exit code. Never throws. */
+export async function main({root, argv}: {root: string; argv: readonly string[]}): Promise<void> {
+  tolerateClosedPipes()
+  let command: CommandInfo | undefined
+  try {
+    const manifest = readManifest(root)
+    const request = resolveRequest(argv, manifest)
+    command = request.kind === 'run' ? request.command : commandOf(manifest, request.kind)
+    await run(root, manifest, command, request.argv)
+  } catch (error) {
+    await report(error, argv, command)
+  }
+}
+
+function commandOf(manifest: Manifest, id: string): CommandInfo {
+  const command = manifest.commands[id]
+  if (command === undefined) throw new Error(`oclif.manifest.json does not have the command ${id}`)
+  return command
+}
+
+/**
+ * Runs one command with oclif's parser and life cycle, but without oclif's `Config`: that one costs 20 ms a start, and looks
+ * for plugins and themes below $HOME, which a root tool must not load.
+ */
+async function run(
+  root: string,
+  manifest: Manifest,
+  command: CommandInfo,
+  argv: readonly string[],
+): Promise<void> {
+  const path = command.relativePath ?? ['dist', 'commands', `${command.id.replaceAll(':', '/')}.js`]
+  const module = (await import(join(root, ...path))) as {default: CommandClass}
+  module.default.id = command.id
+  const instance = new module.default([...argv], cliConfig(root, manifest))
+  await (instance as unknown as {_run(): Promise<void>})._run()
+}
+
+type Config = ConstructorParameters<typeof import('@oclif/core/command').Command>[1]
+type CommandClass = {id: string; new (argv: string[], config: Config): VpsCommand}
+
+/** The few members of oclif's `Config` that a command uses. */
+function cliConfig(root: string, manifest: Manifest): Config {
+  const config = {
+    bin: 'vps',
+    root,
+    version: manifest.version,
+    userAgent: `vps/${manifest.version}`,
+    topicSeparator: ' ',
+    scopedEnvVar: () => undefined,
+    scopedEnvVarKeys: () => [],
+    scopedEnvVarKey: (key: string) => `VPS_${key}`,
+    runHook: async () => ({successes: [], failures: []}),
+  }
+  return config as unknown as Config
+}
+
+/** Prints an error the way it was asked for, and turns it into the exit code. */
+async function report(
+  error: unknown,
+  argv: readonly string[],
+  command: CommandInfo | undefined,
+): Promise<void> {
+  const {asWrongUse} = await import('./wrong-use.ts')
+  const known = asWrongUse(error, command)
+  const exitCode = command?.failsWith ?? exitCodeOf(known)
+  process.exitCode = exitCode
+  if (!wantsJson(argv)) process.stderr.write(`${renderError(known, paintFor(process.stderr))}\n`)
+  // Standard output of `exec` belongs to the command that it runs.
+  else if (command?.failsWith !== undefined) process.stderr.write(toJson({error: errorJson(known, exitCode)}))
+  else await write(toJson({error: errorJson(known, exitCode)}))
+}
+
+function wantsJson(argv: readonly string[]): boolean {
+  const end = argv.indexOf('--')
+  return (end === -1 ? argv : argv.slice(0, end)).includes('--json')
+}

@@ -1,0 +1,29 @@
+import process from 'node:process'
+
+/** True once the reader of our standard output went away (`vps list | head -1`); then there is nobody to write for. */
+let readerGone = false
+
+/** A closed pipe is no error of ours; call once, before anything is written. */
+export function tolerateClosedPipes(): void {
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EPIPE') throw error
+      if (stream === process.stdout) readerGone = true
+    })
+  }
+}
+
+/**
+ * Writes to standard output and waits until the bytes are on their way. False when nobody reads any more: a command that
+ * streams stops then.
+ */
+export async function write(chunk: string | Uint8Array): Promise<boolean> {
+  if (readerGone) return false
+  await new Promise<void>(resolve => process.stdout.write(chunk, () => resolve()))
+  return !readerGone
+}
+
+/** One JSON value, indented, as the whole answer of a command. */
+export function toJson(value: unknown): string {
+  return `${JSON.stringify(value, (_key, item: unknown) => (typeof item === 'bigint' ? Number(item) : item), 2)}\n`
+}

@@ -1,0 +1,56 @@
+import {ExitCode, VpsError} from '../errors.ts'
+import {type CommandInfo, spokenName} from './manifest.ts'
+
+/** The shape of the errors that oclif's parser throws. */
+interface OclifError extends Error {
+  readonly oclif: {readonly exit?: number | false}
+  readonly flags?: readonly string[]
+  readonly args?: readonly unknown[]
+}
+
+/** Turns what oclif's parser throws into an error in our style (exit code 2); every other error is returned as it is. */
+export function asWrongUse(error: unknown, command: CommandInfo | undefined): unknown {
+  if (!isOclifError(error)) return error
+  return new VpsError('WRONG_USE', sentence(error), {
+    exitCode: ExitCode.wrongUse,
+    suggestions: [command === undefined ? 'vps help' : `vps help ${spokenName(command.id)}`],
+  })
+}
+
+function isOclifError(error: unknown): error is OclifError {
+  return error instanceof Error && !(error instanceof VpsError) && 'oclif' in error
+}
+
+function sentence(error: OclifError): string {
+  const text = stripColor(error.message)
+    .replace(/\nSee more help with --help$/, '')
+    .trim()
+  const unknown = /^Nonexistent flags?: (.*)$/.exec(text)
+  if (unknown) return `there is no flag ${unknown[1]}`
+  const unexpected = /^Unexpected arguments?: (.*)$/.exec(text)
+  if (unexpected) return `there is no use for ${unexpected[1]}`
+  const missing = /^Missing \d+ required args?:\n([\s\S]*)$/.exec(text)
+  if (missing?.[1] !== undefined)
+    return `missing: ${missing[1].split('\n').map(firstWord).join(', ').toUpperCase()}`
+  const several = /^The following errors? occurred:\s*([\s\S]*)$/.exec(text)
+  const body = several?.[1] ?? text
+  return body
+    .split('\n')
+    .map(line => line.trim())
+    .filter(line => line !== '')
+    .map(decapitalise)
+    .join('; ')
+}
+
+function firstWord(line: string): string {
+  return line.trim().split(/\s+/)[0] ?? ''
+}
+
+function decapitalise(text: string): string {
+  return text.charAt(0).toLowerCase() + text.slice(1)
+}
+
+function stripColor(text: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: an escape sequence starts with one
+  return text.replaceAll(/\u001b\[[0-9;]*m/g, '')
+}
