@@ -1,0 +1,32 @@
+// How vitest is run in the guest. Emulation makes loading files the dearest part, hence one worker without isolation
+// and a compile cache that is part of the saved state.
+
+/** Where a ring's machine-readable results are, in the guest. */
+export const resultsDirectory = '/run/vps-test'
+
+/** A shell command line, to be run in the checkout. */
+export function vitestCommand(ring: string, extra: string[]): string {
+  const environment = {
+    CI: 'true',
+    VPS_TEST_VM: '1',
+    VPS_TEST_RING: ring,
+    VPS_TEST_SLOW: '10',
+    NODE_COMPILE_CACHE: '/var/cache/node-compile',
+    NO_COLOR: '1',
+    PATH: '/vps/node_modules/.bin:$PATH',
+  }
+  const words = [
+    ...['node', 'node_modules/vitest/vitest.mjs', 'run'],
+    ...['--config', 'tests/vm/vitest.config.ts', '--configLoader', 'native'],
+    ...['--reporter=verbose', '--reporter=json', '--reporter=junit'],
+    `--outputFile.json=${resultsDirectory}/${ring}.json`,
+    `--outputFile.junit=${resultsDirectory}/${ring}.xml`,
+    ...extra,
+  ]
+  const exports = Object.entries(environment).map(([key, value]) => `${key}="${value}"`)
+  return `${exports.join(' ')} ${words.map(quote).join(' ')}`
+}
+
+function quote(word: string): string {
+  return `'${word.replaceAll("'", `'\\''`)}'`
+}
