@@ -1,5 +1,5 @@
-/* A list of NUL-terminated words: how TypeScript hands a plan to C. There is no quoting and nothing to parse; the same
- * bytes are replayed on a restart. */
+/* A list of NUL-terminated words: how TypeScript hands a plan to C. There is no quoting and nothing to parse;
+ * the same bytes are replayed on a restart. */
 #ifndef VPS_WORDS_H
 #define VPS_WORDS_H
 
@@ -13,8 +13,8 @@ struct words {
         size_t next; /* the reader's position */
 };
 
-/* Reads a whole file from its start (memfd or regular file, at most 4 MiB). 0, or a negative errno: EBADMSG when the last
- * word has no end. */
+/* Reads a whole file from its start (memfd or regular file, at most 4 MiB). 0, or a negative errno: EBADMSG
+ * when the last word has no end. */
 int words_read(int fd, struct words *words);
 void words_free(struct words *words);
 

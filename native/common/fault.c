@@ -1,0 +1,17 @@
+#include "fault.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+int fault_set(struct fault *fault, int error, const char *call, const char *path)
+{
+        fault->error = error;
+        (void)snprintf(fault->call, sizeof(fault->call), "%s", call);
+        (void)snprintf(fault->path, sizeof(fault->path), "%s", path ? path : "");
+        return -1;
+}
+
+int fault_errno(struct fault *fault, const char *call, const char *path)
+{
+        return fault_set(fault, errno, call, path);
+}

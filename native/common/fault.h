@@ -1,0 +1,17 @@
+/* A fault: which step failed, in which system call, on which path, with which errno. It travels from child to
+ * parent as data and becomes a sentence only in TypeScript. */
+#ifndef VPS_FAULT_H
+#define VPS_FAULT_H
+
+struct fault {
+        int step; /* index into the plan's steps; -1 when no step is to blame */
+        int error;
+        char call[32];
+        char path[1024];
+};
+
+/* Fills the fault from errno and returns -1, so that a caller can write `return fault_errno(…)`. */
+int fault_errno(struct fault *fault, const char *call, const char *path);
+int fault_set(struct fault *fault, int error, const char *call, const char *path);
+
+#endif

@@ -1,0 +1,198 @@
+/* Init has ended: what it means, what the restart policy says, and how the supervisor leaves. */
+#include "boot.h"
+#include "cgroup.h"
+#include "cleanup.h"
+#include "report.h"
+#include "state.h"
+#include "supervisor.h"
+#include "syscalls.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+
+enum { SECOND_US = 1000000, LONGEST_DELAY_US = 10 * SECOND_US };
+
+static bool was_reboot(int status)
+{
+        return WIFSIGNALED(status) && WTERMSIG(status) == SIGHUP;
+}
+
+static bool was_poweroff(int status)
+{
+        return WIFSIGNALED(status) && WTERMSIG(status) == SIGINT;
+}
+
+/* reboot(2) in a pid namespace ends its init with SIGHUP (restart) or SIGINT (halt, power off); neither
+ * signal could do so by itself, as pid 1 ignores what it does not handle. */
+static void describe(char *text, int status)
+{
+        if (was_reboot(status))
+                (void)snprintf(text, EXIT_BYTES, "rebooted");
+        else if (was_poweroff(status))
+                (void)snprintf(text, EXIT_BYTES, "poweroff");
+        else if (WIFSIGNALED(status))
+                (void)snprintf(text, EXIT_BYTES, "signaled %d", WTERMSIG(status));
+        else
+                (void)snprintf(text, EXIT_BYTES, "exited %d", WEXITSTATUS(status));
+}
+
+static bool policy_restarts(const struct plan *plan, int status)
+{
+        const char *policy = plan_setting(plan, "restart-policy");
+        bool failed = !was_poweroff(status) && (WIFSIGNALED(status) || WEXITSTATUS(status) != 0);
+
+        if (!policy)
+                return false;
+        return strcmp(policy, "always") == 0 || (strcmp(policy, "on-failure") == 0 && failed);
+}
+
+/* Counts one more restart by policy; false when the window has had its fill. */
+static bool may_restart(struct supervisor *supervisor)
+{
+        struct restarts *restarts = &supervisor->restarts;
+        int64_t window_us = plan_number(&supervisor->server.plan, "restart-window", 600000) * 1000;
+        int64_t now = now_us();
+
+        if (restarts->window_begin == 0 || now - restarts->window_begin > window_us) {
+                restarts->window_begin = now;
+                restarts->count = 0;
+        }
+        return restarts->count++ < plan_number(&supervisor->server.plan, "restart-max", 5);
+}
+
+static void schedule(struct supervisor *supervisor, int64_t delay_us)
+{
+        supervisor->restarts.due = now_us() + delay_us;
+        supervisor->server.ready = false;
+        state_change(&supervisor->server, STATE_RESTARTING);
+}
+
+static void finish(struct supervisor *supervisor)
+{
+        supervisor->finished = true;
+}
+
+/* A guest's reboot is its own wish and needs no policy; one that reboots as soon as it is up is slowed down.
+ */
+static void decide(struct supervisor *supervisor, int status)
+{
+        int64_t delay_us = 100000;
+
+        if (supervisor->stop.active) {
+                if (supervisor->stop.then_restart)
+                        schedule(supervisor, 0);
+                else
+                        finish(supervisor);
+        } else if (was_reboot(status)) {
+                schedule(supervisor, time(NULL) - supervisor->server.since < 1 ? SECOND_US : 0);
+        } else if (policy_restarts(&supervisor->server.plan, status) && may_restart(supervisor)) {
+                for (int i = 1; i < supervisor->restarts.count && delay_us < LONGEST_DELAY_US; i++)
+                        delay_us *= 2;
+                schedule(supervisor, delay_us < LONGEST_DELAY_US ? delay_us : LONGEST_DELAY_US);
+        } else {
+                finish(supervisor);
+        }
+}
+
+void init_ended(struct supervisor *supervisor, int status)
+{
+        struct server *server = &supervisor->server;
+
+        console_output(supervisor);
+        server->init = 0;
+        close_fd(&server->init_pidfd);
+        (void)cgroup_kill_guests(server); /* what was attached from outside has lost its namespaces */
+        describe(supervisor->exit, status);
+        state_write_exit(server, supervisor->exit);
+        decide(supervisor, status);
+        supervisor->stop = (struct stop){0};
+}
+
+/* The place in the YAML and the cause go to the log, where an admin looks for a server that did not come
+ * back. */
+static void say_failed(struct supervisor *supervisor, const struct fault *fault)
+{
+        const struct step *step = fault->step >= 0 ? &supervisor->server.plan.steps[fault->step] : NULL;
+        char line[1400];
+        int length = snprintf(line, sizeof(line), "vps: restart failed: %s%s%s: %s: %s\r\n",
+                              step ? step->origin : "", step && *step->origin ? ": " : "", fault->path,
+                              fault->call, strerror(fault->error));
+
+        log_append(&supervisor->log, line, length < (int)sizeof(line) ? (size_t)length : sizeof(line) - 1);
+        (void)snprintf(supervisor->exit, EXIT_BYTES, "failed %s %d", step ? step->op->name : fault->call,
+                       fault->error);
+        state_write_exit(&supervisor->server, supervisor->exit);
+}
+
+void restart_tick(struct supervisor *supervisor)
+{
+        struct server *server = &supervisor->server;
+        struct fault fault = {.step = -1};
+        char line[64];
+
+        if (supervisor->restarts.due == 0 || now_us() < supervisor->restarts.due)
+                return;
+        supervisor->restarts.due = 0;
+        server->restarts++;
+        if (cgroup_renew_payload(server, &fault) < 0 || boot(server, -1, &fault) < 0) {
+                say_failed(supervisor, &fault);
+                finish(supervisor);
+                return;
+        }
+        supervisor_started(supervisor);
+        (void)snprintf(line, sizeof(line), "running\t%d\n", server->init);
+        control_tell(supervisor, CLIENT_WAIT_RUNNING, line, false);
+}
+
+static void empty_directory(int dir)
+{
+        DIR *entries = fdopendir(dup(dir));
+        struct dirent *entry;
+
+        if (!entries)
+                return;
+        while ((entry = readdir(entries)))
+                if (entry->d_type == DT_DIR)
+                        (void)unlinkat(dir, entry->d_name, AT_REMOVEDIR);
+                else
+                        (void)unlinkat(dir, entry->d_name, 0);
+        (void)closedir(entries);
+}
+
+/* Situation: the last child, born in the host's root cgroup, as a cgroup can't be removed by one who is in
+ * it. It holds copies of the clients' sockets: they see the end of file when nothing is left. */
+static void clean_up(struct supervisor *supervisor, int parent)
+{
+        struct server *server = &supervisor->server;
+        struct pollfd dead = {.fd = parent, .events = POLLIN};
+        const char *cgroup = plan_setting(&server->plan, "cgroup");
+        const char *run_dir = plan_setting(&server->plan, "run-dir");
+
+        while (poll(&dead, 1, -1) < 0 && errno == EINTR)
+                ;
+        cgroup_remove(server);
+        (void)unlinkat(server->cgroup, "supervisor", AT_REMOVEDIR);
+        if (cgroup)
+                (void)rmdir(cgroup);
+        empty_directory(server->run_dir);
+        if (run_dir)
+                (void)rmdir(run_dir);
+        _exit(0);
+}
+
+void leave(struct supervisor *supervisor)
+{
+        struct server *server = &supervisor->server;
+        const char *top = plan_setting(&server->plan, "cgroup-root");
+        _cleanup_fd_ int self = sys_pidfd_open(getpid());
+        _cleanup_fd_ int root = top ? open(top, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+
+        if (sys_clone3(0, SIGCHLD, root) == 0)
+                clean_up(supervisor, self);
+}

@@ -1,0 +1,45 @@
+/* What the supervisor knows about its one server. */
+#ifndef VPS_SERVER_H
+#define VPS_SERVER_H
+
+#include "fault.h"
+#include "plan.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <time.h>
+
+enum state { STATE_STARTING, STATE_RUNNING, STATE_STOPPING, STATE_RESTARTING };
+
+struct server {
+        struct plan plan;
+        const char *name;
+        uid_t id_base;
+
+        int run_dir;      /* run/vps/servers/NAME */
+        int storage_dir;  /* var/lib/vps/servers/NAME */
+        int lock;         /* held for life: two supervisors never share a run directory */
+        int init_program; /* vps-init, opened while the host's file system is in sight; -1 when not used */
+
+        int cgroup;          /* the server's cgroup directory */
+        int payload;         /* CGROUP/payload: init and its children */
+        int own_pid_ns;      /* to come back after a helper was born in the server's */
+        int user_ns, net_ns; /* outlive a restart; net_ns is -1 with the host's network */
+
+        pid_t init;
+        int init_pidfd;
+        enum state state;
+        bool ready;
+        int restarts;
+        time_t since; /* of the present state, seconds since the epoch */
+
+        int console_master;
+        int console_slave; /* kept open so that a guest without readers does not hang the master up */
+        int notify;        /* datagram socket at /run/host/notify of the server */
+};
+
+/* Microseconds of the monotonic clock. */
+int64_t now_us(void);
+
+#endif

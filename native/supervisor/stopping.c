@@ -1,0 +1,110 @@
+/* Stopping: init is asked in the way it understands, once it listens; when its time is over, everything is
+ * killed. */
+#include "cgroup.h"
+#include "cleanup.h"
+#include "state.h"
+#include "supervisor.h"
+#include "syscalls.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Whether init has a handler for the signal, or blocks it to read it from a signalfd. A signal that comes
+ * earlier is lost: the kernel drops what pid 1 does not handle. proc_pid_status(5): SigBlk, SigCgt. */
+static bool init_listens(pid_t init, int signal)
+{
+        static const char *const masks[] = {"SigBlk:", "SigCgt:"};
+        char path[64], text[4096];
+        _cleanup_fd_ int file = -1;
+        ssize_t got;
+
+        (void)snprintf(path, sizeof(path), "/proc/%d/status", init);
+        file = open(path, O_RDONLY | O_CLOEXEC);
+        got = file < 0 ? -1 : read(file, text, sizeof(text) - 1);
+        if (got <= 0)
+                return false;
+        text[got] = '\0';
+        for (size_t i = 0; i < 2; i++) {
+                const char *mask = strstr(text, masks[i]);
+
+                if (mask && strtoull(mask + strlen(masks[i]), NULL, 16) & 1ULL << (signal - 1))
+                        return true;
+        }
+        return false;
+}
+
+static void thaw(const struct server *server)
+{
+        _cleanup_fd_ int freeze = openat(server->cgroup, "cgroup.freeze", O_WRONLY | O_CLOEXEC);
+
+        if (freeze >= 0)
+                (void)!write(freeze, "0", 1);
+}
+
+void stop_begin(struct supervisor *supervisor, int64_t timeout_us, int signal, bool then_restart)
+{
+        struct server *server = &supervisor->server;
+        int64_t deadline = now_us() + timeout_us;
+
+        supervisor->restarts.due = 0;
+        if (supervisor->stop.active) { /* a second stop may only make it sooner */
+                if (deadline < supervisor->stop.deadline)
+                        supervisor->stop.deadline = deadline;
+                return;
+        }
+        supervisor->stop = (struct stop){
+                .active = true,
+                .then_restart = then_restart,
+                .signal = signal ? signal : (int)plan_number(&server->plan, "stop-signal", SIGTERM),
+                .deadline = deadline,
+        };
+        if (server->init <= 0) { /* between two restarts: there is no init to ask */
+                supervisor->stop.active = false;
+                supervisor->finished = !then_restart;
+                supervisor->restarts.due = then_restart ? now_us() : 0;
+                return;
+        }
+        state_change(server, STATE_STOPPING);
+        thaw(server);
+        stop_tick(supervisor);
+}
+
+void stop_kill(struct supervisor *supervisor)
+{
+        if (!supervisor->stop.active)
+                stop_begin(supervisor, 0, 0, false);
+        else
+                supervisor->stop.deadline = 0;
+        stop_tick(supervisor);
+}
+
+static void kill_all(struct supervisor *supervisor)
+{
+        supervisor->stop.killed = true;
+        if (cgroup_kill_guests(&supervisor->server) < 0) /* before Linux 5.14: pid 1's death is everybody's */
+                (void)sys_pidfd_send_signal(supervisor->server.init_pidfd, SIGKILL);
+}
+
+void stop_tick(struct supervisor *supervisor)
+{
+        struct stop *stop = &supervisor->stop;
+        struct server *server = &supervisor->server;
+        int64_t now = now_us();
+
+        if (!stop->active || stop->killed || server->init <= 0)
+                return;
+        if (now >= stop->deadline) {
+                kill_all(supervisor);
+                return;
+        }
+        if (stop->sent || now < stop->next_try)
+                return;
+        if (init_listens(server->init, stop->signal))
+                stop->sent = sys_pidfd_send_signal(server->init_pidfd, stop->signal) == 0;
+        /* An init that listens does so within milliseconds; one that never will is looked at less and less.
+         */
+        stop->next_try = now + (stop->tries < 100 ? 5000 : 100000);
+        stop->tries++;
+}
