@@ -8,7 +8,7 @@
  * fault. */
 int guest_run_steps(struct server *server, struct fault *fault);
 
-/* Brings `lo` of the present network namespace up, over netlink. */
+/* Brings `lo` of the present network namespace up. */
 int loopback_up(struct fault *fault);
 
 #endif
