@@ -1,0 +1,48 @@
+import {VpsError} from '../errors.ts'
+import type {Names} from './accounts.ts'
+import type {Entry, Owned, Recipe} from './types.ts'
+
+const SYSTEMD = '/etc/systemd/system'
+
+/** What a recipe says to make in the root: directories, files, links, and what becomes of systemd's units. */
+export function recipeEntries(recipe: Recipe, names: Names): Entry[] {
+  const own = (spec: Owned, path: string): {uid: number; gid: number; mode: number} => ({
+    mode: spec.mode,
+    uid: idOf(spec.user, names.users, 'user', path, recipe),
+    gid: idOf(spec.group, names.groups, 'group', path, recipe),
+  })
+  const root = {uid: 0, gid: 0}
+  return [
+    ...Object.entries(recipe.directories).map(
+      ([path, spec]): Entry => ({kind: 'directory', path, ...own(spec, path)}),
+    ),
+    ...Object.entries(recipe.files).map(
+      ([path, spec]): Entry => ({kind: 'file', path, content: spec.content, ...own(spec, path)}),
+    ),
+    ...Object.entries(recipe.links).map(([path, target]): Entry => ({kind: 'link', path, target, ...root})),
+    ...Object.keys(recipe.mask).map(
+      (unit): Entry => ({kind: 'link', path: `${SYSTEMD}/${unit}`, target: '/dev/null', ...root}),
+    ),
+    ...Object.entries(recipe.enable).map(
+      ([unit, by]): Entry => ({
+        kind: 'link',
+        path: `${SYSTEMD}/${by}.wants/${unit}`,
+        target: `/lib/systemd/system/${unit}`,
+        ...root,
+      }),
+    ),
+  ]
+}
+
+function idOf(
+  name: string,
+  ids: ReadonlyMap<string, number>,
+  kind: 'user' | 'group',
+  path: string,
+  recipe: Recipe,
+): number {
+  if (/^\d+$/.test(name)) return Number(name)
+  const id = name === 'root' ? 0 : ids.get(name)
+  if (id !== undefined) return id
+  throw new VpsError('INVALID_TEMPLATE', `template ${recipe.name}: ${path} has an unknown ${kind} ${name}`)
+}
