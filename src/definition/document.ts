@@ -1,0 +1,201 @@
+import {
+  type Document,
+  isAlias,
+  isMap,
+  isScalar,
+  isSeq,
+  LineCounter,
+  type Node,
+  type Pair,
+  parseDocument,
+  type YAMLError,
+} from 'yaml'
+import {keyText, type Origin, type Path, type Problem} from './problems.ts'
+import {count} from './words.ts'
+
+/** A definition larger than this is none. In UTF-16 units of its text. */
+export const MAX_TEXT = 1024 * 1024
+
+/** A parsed text and what is needed to say where in it something stands. */
+export interface Source {
+  readonly file: string
+  readonly text: string
+  readonly lines: LineCounter
+  readonly document: Document.Parsed
+}
+
+/** A stretch of the text, in UTF-16 units. */
+export interface Place {
+  readonly offset: number
+  readonly length: number
+}
+
+/**
+ * Parses text as one document of YAML 1.2 (core schema: `no` is a text). Never throws; the problems are those of the
+ * syntax alone.
+ */
+export function parseSource(text: string, file: string): {source: Source; problems: Problem[]} {
+  const lines = new LineCounter()
+  const options = {
+    lineCounter: lines,
+    version: '1.2',
+    schema: 'core',
+    uniqueKeys: false,
+    prettyErrors: false,
+  } as const
+  const refused = refusal(text, file)
+  if (refused) return {source: {file, text, lines, document: parseDocument('', options)}, problems: [refused]}
+  let document: Document.Parsed
+  try {
+    document = parseDocument(text, options)
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error
+    const origin = {file, line: 1, column: 1, key: ''}
+    const problem: Problem = {grade: 'error', message: 'the file is nested too deeply to be read', origin}
+    return {source: {file, text, lines, document: parseDocument('', options)}, problems: [problem]}
+  }
+  const source = {file, text, lines, document}
+  return {source, problems: [...syntaxProblems(source)]}
+}
+
+/** What cannot even be handed to the parser. */
+function refusal(text: string, file: string): Problem | undefined {
+  if (text.length > MAX_TEXT) {
+    const origin = {file, line: 1, column: 1, key: ''}
+    return {grade: 'error', message: 'the file is larger than 1MiB, which no definition needs', origin}
+  }
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what it looks for
+  const found = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\ufffe\uffff]|\r(?!\n)/.exec(text)
+  if (!found) return undefined
+  const before = text.slice(0, found.index).split('\n')
+  const code = found[0].charCodeAt(0).toString(16).toUpperCase().padStart(4, '0')
+  return {
+    grade: 'error',
+    message: `the file holds the control character U+${code}`,
+    suggestion: 'remove it; in a text in double quotes write it as an escape where it is allowed',
+    origin: {file, line: before.length, column: [...(before.at(-1) ?? '')].length + 1, key: ''},
+  }
+}
+
+function* syntaxProblems(source: Source): Generator<Problem> {
+  const {document} = source
+  const seen = new Set<number>()
+  for (const error of document.errors) {
+    const place = {offset: error.pos[0], length: Math.max(1, error.pos[1] - error.pos[0])}
+    const origin = originAt(source, place.offset, '')
+    // One mistake makes the parser stumble several times in a line; the first tells the story.
+    if (seen.has(origin.line)) continue
+    seen.add(origin.line)
+    yield {grade: 'error', origin, length: place.length, ...explain(error)}
+  }
+  const version = document.directives?.yaml
+  if (version?.explicit && version.version !== '1.2') {
+    const origin = originAt(source, 0, '')
+    const message = `the file asks for YAML ${version.version}, but a definition is YAML 1.2`
+    yield {grade: 'error', origin, message, suggestion: 'remove the line %YAML'}
+  }
+}
+
+type Explanation = Pick<Problem, 'message' | 'suggestion'>
+
+const NO_COLON: Explanation = {
+  message: 'this is no "key: value"',
+  suggestion: 'a colon and a space must follow the key',
+}
+
+/** The parser's complaints in words that need no knowledge of YAML's grammar. */
+const EXPLANATIONS: Readonly<Record<string, Explanation>> = {
+  BAD_DQ_ESCAPE: {
+    message: 'this escape is unknown in a text in double quotes',
+    suggestion: 'write \\\\ for a backslash, or use single quotes',
+  },
+  BAD_SCALAR_START: {
+    message: 'a text cannot start with this character',
+    suggestion: 'put the text in quotes',
+  },
+  BLOCK_AS_IMPLICIT_KEY: {
+    message: 'a second "key: value" on one line, or a line indented below a value',
+    suggestion:
+      'start a new line with the indentation of its neighbours, or put a text that holds ": " in quotes',
+  },
+  BLOCK_IN_FLOW: {message: 'inside brackets everything must be written with brackets and commas'},
+  MULTILINE_IMPLICIT_KEY: NO_COLON,
+  MULTIPLE_DOCS: {
+    message: 'a second document begins here, but a file holds one definition',
+    suggestion: 'write one file per server',
+  },
+  TAB_AS_INDENT: {message: 'a tab cannot be used for indentation', suggestion: 'use spaces'},
+}
+
+function explain(error: YAMLError): Explanation {
+  const {code, message} = error
+  const closing = /end with a ([\]}])/.exec(message)?.[1] ?? /Missing closing (["'])/.exec(message)?.[1]
+  if (closing) return {message: `a closing ${closing} is missing`}
+  if (code === 'MISSING_CHAR' && message.includes('map values')) return NO_COLON
+  if (code === 'BAD_INDENT')
+    return {message: 'the indentation fits no line above', suggestion: 'align it with its neighbours'}
+  if (code === 'UNEXPECTED_TOKEN' && message.includes('block-seq-ind')) {
+    return {
+      message: 'a list cannot begin on the line of its key',
+      suggestion: 'start a new line, or write [a, b]',
+    }
+  }
+  if (code === 'UNEXPECTED_TOKEN')
+    return {message: 'this does not fit here', suggestion: 'check quotes, commas and indentation'}
+  return EXPLANATIONS[code] ?? {message: `${message.charAt(0).toLowerCase()}${message.slice(1)}`}
+}
+
+/** Line and column of an offset; columns count characters, as editors do. */
+export function originAt(source: Source, offset: number, key: string): Origin {
+  const position = source.lines.lineStarts.length === 0 ? {line: 1, col: 1} : source.lines.linePos(offset)
+  const line = Math.max(1, position.line)
+  const before = source.text.slice(offset - Math.max(0, position.col - 1), offset)
+  return {file: source.file, line, column: [...before].length + 1, key}
+}
+
+/** The place of a node; undefined for what is not written in the text. */
+export function placeOf(node: unknown): Place | undefined {
+  const range = (node as Node | null)?.range
+  return range ? {offset: range[0], length: Math.max(1, range[1] - range[0])} : undefined
+}
+
+/** The name of a key as it is written; undefined when the key is no single word. */
+export function keyName(pair: Pair<unknown, unknown>): string | undefined {
+  const {key} = pair
+  if (!isScalar(key) || key.value === null) return undefined
+  return typeof key.value === 'string' ? key.value : (key.source ?? String(key.value))
+}
+
+/**
+ * The origin of a path: the key (or the item of a list) itself, or the nearest place around it that is written, such as
+ * the mapping that lacks it. Aliases are not followed: the place is where the alias stands.
+ */
+export function originOf(source: Source, path: Path): Origin & {length: number} {
+  let node: unknown = source.document.contents
+  let place = placeOf(node) ?? {offset: 0, length: 1}
+  for (const step of path) {
+    if (isMap(node)) {
+      const pair = node.items.find(item => keyName(item) === step)
+      if (!pair) break
+      place = placeOf(pair.key) ?? place
+      node = pair.value
+    } else if (isSeq(node)) {
+      const item = typeof step === 'number' ? node.items[step] : undefined
+      if (item === undefined) break
+      place = placeOf(item) ?? place
+      node = item
+    } else break
+  }
+  return {...originAt(source, place.offset, keyText(path)), length: place.length}
+}
+
+/** What a node is, in an admin's words. */
+export function describe(node: unknown): string {
+  if (isMap(node)) return 'a mapping'
+  if (isSeq(node)) return `a list of ${count(node.items.length, 'item')}`
+  if (isAlias(node)) return 'an alias'
+  const value = isScalar(node) ? node.value : null
+  if (value === null) return 'nothing'
+  if (typeof value === 'string') return value === '' ? 'an empty text' : 'text'
+  return typeof value === 'number' ? `the number ${(node as {source?: string}).source ?? value}` : `${value}`
+}

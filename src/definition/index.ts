@@ -1,0 +1,21 @@
+/*
+ * The YAML language of servers: its schema, reading it with every problem at its line and column, changing it with
+ * comments kept, and its documentation. Owns what may stand in a definition; knows nothing of how a server is run.
+ */
+export {ALLOW, type AllowName} from './allow.ts'
+export {CAPABILITIES, type CapabilityName, capabilityNumber} from './capabilities.ts'
+export {changedKeys, type KeyInfo, keyInfo} from './keys.ts'
+export type {Change} from './kinds.ts'
+export {serverName} from './names.ts'
+export {
+  InvalidDefinition,
+  type Loaded,
+  loadDefinition,
+  type ParseOptions,
+  parseDefinition,
+  requireValid,
+} from './parse.ts'
+export {type Grade, keyText, type Origin, type Path, type Problem, renderProblems} from './problems.ts'
+export type {Definition, Mount, MountOption, Network, RestartPolicy} from './schema.ts'
+export {signalNumber} from './signals.ts'
+export {type Bytes, type Duration, formatBytes, formatDuration, parseBytes, parseDuration} from './units.ts'

@@ -1,0 +1,179 @@
+/*
+ * The words in which the schema is written: the kinds of values a key can have. They are plain data. The validator
+ * (`read.ts`), the JSON Schema (`json-schema.ts`), the reference page (`reference.ts`) and the editor (`edit.ts`) each
+ * walk them; TypeScript derives the types of a definition from them (`ValueOf`).
+ */
+import type {Bytes, Duration} from './units.ts'
+
+/** What a check has against a value: `says` reads on after the key, as in "hostname" + "must be ...". */
+export interface Complaint {
+  readonly says: string
+  readonly suggestion?: string
+}
+
+export interface Text {
+  readonly kind: 'text'
+  /** What it must be, in an admin's words: `an absolute path`. */
+  readonly expected: string
+  readonly check?: (value: string) => Complaint | undefined
+  /** One spelling for equal values, applied after the check. */
+  readonly normalise?: (value: string) => string
+  /** Takes numbers, true and false too, exactly as they are written: for the environment and for arguments. */
+  readonly anyScalar?: boolean
+  /** May hold line breaks and tabs. */
+  readonly lines?: boolean
+  /** In characters; 4096 unless told. */
+  readonly maxLength?: number
+  /** A pattern for editors (JSON Schema); `check` decides. */
+  readonly pattern?: string
+  /** Words an editor may offer. */
+  readonly words?: readonly string[]
+}
+
+export interface Flag {
+  readonly kind: 'flag'
+}
+
+export interface Whole {
+  readonly kind: 'whole'
+  readonly min: number
+  readonly max: number
+}
+
+export interface Span {
+  readonly kind: 'duration'
+  readonly min: Duration
+  readonly max: Duration
+}
+
+export interface Size {
+  readonly kind: 'bytes'
+  readonly min: Bytes
+  readonly max: Bytes
+}
+
+export interface Choice {
+  readonly kind: 'choice'
+  /** Each value with its documentation. */
+  readonly values: Readonly<Record<string, string>>
+}
+
+export interface List {
+  readonly kind: 'list'
+  readonly of: Kind
+  readonly min?: number
+}
+
+/** A mapping from names the admin chooses to values of one kind. */
+export interface Table {
+  readonly kind: 'table'
+  readonly of: Kind
+  readonly checkName: (name: string) => Complaint | undefined
+  readonly namePattern: string
+}
+
+/** A mapping with declared keys. */
+export interface Section {
+  readonly kind: 'section'
+  readonly keys: Readonly<Record<string, Key>>
+  /** The key that a plain text stands for: `template: debian` is `template: {name: debian}`. */
+  readonly short?: string
+  /** Other keys are taken as they are, for whoever knows them. */
+  readonly open?: boolean
+}
+
+/** A text or a list, whichever is written. */
+export interface Either {
+  readonly kind: 'either'
+  readonly text: Text
+  readonly list: List
+}
+
+export type Kind = Text | Flag | Whole | Span | Size | Choice | List | Table | Section | Either
+
+/** When a change of a key takes effect. */
+export type Change = 'live' | 'restart'
+
+export interface Key<K extends Kind = Kind> {
+  readonly is: K
+  /** One or two sentences for the reference page and for editors. */
+  readonly says: string
+  /** YAML of the key's value, as it would stand after `key: `. */
+  readonly example?: string
+  readonly change: Change
+  readonly required?: boolean
+  readonly default?: unknown
+  /** What the default is, where it is computed from elsewhere. */
+  readonly defaultSays?: string
+  /** What other tools call it; only used to suggest this key. */
+  readonly aka?: readonly string[]
+}
+
+declare const value: unique symbol
+interface Typed<T> {
+  readonly [value]?: T
+}
+
+/** The TypeScript type of the values of a kind. */
+export type ValueOf<K> = K extends Typed<infer T> ? T : never
+
+export const text = (kind: Omit<Text, 'kind'>): Text & Typed<string> => ({kind: 'text', ...kind})
+export const flag: Flag & Typed<boolean> = {kind: 'flag'}
+export const whole = (min: number, max: number): Whole & Typed<number> => ({kind: 'whole', min, max})
+export const duration = (min: Duration, max: Duration): Span & Typed<Duration> => ({
+  kind: 'duration',
+  min,
+  max,
+})
+export const bytes = (min: Bytes, max: Bytes): Size & Typed<Bytes> => ({kind: 'bytes', min, max})
+
+export const choice = <V extends string>(values: Readonly<Record<V, string>>): Choice & Typed<V> => ({
+  kind: 'choice',
+  values,
+})
+
+export const list = <K extends Kind>(of: K, limits: {min?: number} = {}): List & Typed<ValueOf<K>[]> => ({
+  kind: 'list',
+  of,
+  ...limits,
+})
+
+export const table = <K extends Kind>(
+  of: K,
+  names: Pick<Table, 'checkName' | 'namePattern'>,
+): Table & Typed<Record<string, ValueOf<K>>> => ({kind: 'table', of, ...names})
+
+type Keys = Readonly<Record<string, Key>>
+type SectionValue<S extends Keys> = {-readonly [N in keyof S]: ValueOf<S[N]['is']>}
+
+export const section = <S extends Keys>(keys: S): Section & Typed<SectionValue<S>> => ({
+  kind: 'section',
+  keys,
+})
+
+/** A section that keeps keys it does not know, and can be written as one text. */
+export const openSection = <S extends Keys>(
+  keys: S,
+  short: keyof S & string,
+): Section & Typed<SectionValue<S> & {[parameter: string]: unknown}> => ({
+  kind: 'section',
+  keys,
+  short,
+  open: true,
+})
+
+export const either = <T extends Text, L extends List>(
+  text: T,
+  list: L,
+): Either & Typed<ValueOf<T> | ValueOf<L>> => ({kind: 'either', text, list})
+
+type Facts = Pick<Key, 'says' | 'change'> & Partial<Pick<Key, 'example' | 'aka' | 'defaultSays'>>
+
+/** A key with its default. */
+export const key = <K extends Kind>(is: K, facts: Facts & {default: ValueOf<K>}): Key<K> => ({is, ...facts})
+
+/** A key that must be there. */
+export const required = <K extends Kind>(is: K, facts: Facts): Key<K> => ({is, required: true, ...facts})
+
+/** A key whose value is a section; its default is that of its keys. */
+export const group = <K extends Section>(is: K, facts: Facts): Key<K> => ({is, ...facts})

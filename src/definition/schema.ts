@@ -1,0 +1,343 @@
+/*
+ * The YAML language of a server, each key declared once: its kind, default, check, documentation, and when a change takes
+ * effect. Everything else that knows the keys (types, validator, JSON Schema, reference page, editor) walks this.
+ * The order here is the order in which keys are documented.
+ */
+import {ALLOW} from './allow.ts'
+import {CAPABILITIES} from './capabilities.ts'
+import * as check from './checks.ts'
+import {
+  bytes,
+  choice,
+  duration,
+  either,
+  flag,
+  group,
+  key,
+  list,
+  openSection,
+  required,
+  section,
+  table,
+  text,
+  type ValueOf,
+  whole,
+} from './kinds.ts'
+import {NAME_PATTERN} from './names.ts'
+
+const SECOND = 1000
+const HOUR = 3600 * SECOND
+const DAY = 24 * HOUR
+const KIB = 1024
+const GIB = 1024 ** 3
+
+const path = text({
+  expected: 'an absolute path',
+  check: check.pathCheck,
+  normalise: check.plainPath,
+  pattern: check.PATH_PATTERN,
+})
+
+const capability = text({
+  expected: 'a capability such as net_raw',
+  check: check.capabilityCheck,
+  words: CAPABILITIES,
+})
+
+const argument = text({expected: 'text', anyScalar: true, lines: true, maxLength: 131_000})
+
+const mountOption = choice({
+  nosuid: 'Set-user-id and set-group-id bits and file capabilities have no effect below the mount.',
+  nodev: 'Device nodes below the mount cannot be opened.',
+  noexec: 'No program below the mount can be run.',
+  noatime: 'Reading does not update the access time of files.',
+  recursive:
+    'Mounts below the source come along; without it the server sees the empty directories beneath them.',
+  noidmap:
+    'Owner ids are not shifted: every file shows as nobody in the server. Only for file systems that cannot be idmapped.',
+})
+
+const mount = section({
+  source: required(path, {
+    says: 'The directory or file on the host.',
+    example: '/srv/web1',
+    change: 'restart',
+    aka: ['src', 'host', 'from', 'device'],
+  }),
+  target: required(path, {
+    says: 'Where it appears in the server. Made if it is missing.',
+    example: '/srv/www',
+    change: 'restart',
+    aka: ['destination', 'dest', 'dst', 'path', 'to', 'mountpoint'],
+  }),
+  readonly: key(flag, {
+    says: 'The server can read it but not change it.',
+    example: 'true',
+    change: 'restart',
+    default: false,
+    aka: ['ro', 'read_only'],
+  }),
+  optional: key(flag, {
+    says: 'Start without it when the source does not exist, instead of failing.',
+    example: 'true',
+    change: 'restart',
+    default: false,
+    aka: ['nofail'],
+  }),
+  options: key(list(mountOption), {
+    says: 'Restrictions and variations of the mount.',
+    example: '[nosuid, nodev]',
+    change: 'restart',
+    default: [],
+    aka: ['flags'],
+  }),
+})
+
+export const definitionSchema = section({
+  name: key(
+    text({
+      expected: 'the name of a server',
+      check: check.serverNameCheck,
+      pattern: NAME_PATTERN,
+      maxLength: 4096,
+    }),
+    {
+      says: 'What the server is called. Must be the name of the file; change both with `vps rename`.',
+      example: 'web1',
+      change: 'restart',
+      default: '',
+      defaultSays: 'the name of the file without `.yaml`',
+    },
+  ),
+  description: key(text({expected: 'text', lines: true}), {
+    says: 'A note for people, shown by `vps show`.',
+    example: 'The shop of Miller Ltd, moved here in May',
+    change: 'live',
+    default: '',
+    aka: ['comment', 'notes'],
+  }),
+  tags: key(list(text({expected: 'a tag', check: check.tagCheck, pattern: check.TAG_PATTERN})), {
+    says: 'Words to select servers by, as in `vps stop --tag miller`.',
+    example: '[web, miller]',
+    change: 'live',
+    default: [],
+    aka: ['labels', 'groups'],
+  }),
+  template: key(
+    openSection(
+      {
+        name: required(
+          text({
+            expected: 'the name of a template',
+            check: check.templateNameCheck,
+            pattern: check.TEMPLATE_PATTERN,
+          }),
+          {
+            says: 'Which template. `vps template list` shows those of this host.',
+            example: 'debian',
+            change: 'restart',
+          },
+        ),
+      },
+      'name',
+    ),
+    {
+      says: 'The recipe of the root file system: a name, or a mapping with a name and parameters of the template, which `vps template show` lists. Used when the server is created; a later change does not touch its files.',
+      example: '{name: debian, suite: bookworm, packages: [nginx]}',
+      change: 'restart',
+      default: {name: 'host'},
+      aka: ['image', 'os', 'rootfs', 'distribution'],
+    },
+  ),
+  hostname: key(
+    text({expected: 'a host name', check: check.hostnameCheck, pattern: check.HOSTNAME_PATTERN}),
+    {
+      says: 'The host name inside the server, after RFC 1123, at most 64 characters.',
+      example: 'web1.example.net',
+      change: 'restart',
+      default: '',
+      defaultSays: 'the name of the server',
+      aka: ['host', 'fqdn', 'domainname'],
+    },
+  ),
+  init: key(
+    either(
+      text({
+        expected: 'auto, persist, the absolute path of a program, or a list: a command and its arguments',
+        check: check.initCheck,
+        words: check.INIT_WORDS,
+        pattern: '^(auto|persist|/.*)$',
+      }),
+      list(argument, {min: 1}),
+    ),
+    {
+      says: "The first process. `auto`: the root file system's own init, or `vps-init` if it has none. `persist`: `vps-init` without any service, a jail that stays up. A path: that program is process 1. A list: that command, run below `vps-init`; the server ends with it.",
+      example: '[nginx, -g, daemon off;]',
+      change: 'restart',
+      default: 'auto',
+      aka: ['command', 'cmd', 'entrypoint', 'exec'],
+    },
+  ),
+  env: key(table(argument, {checkName: check.envNameCheck, namePattern: check.ENV_PATTERN}), {
+    says: 'Environment variables of the first process. Numbers, true and false are taken exactly as they are written.',
+    example: '{LANG: C.UTF-8, PORT: 8080}',
+    change: 'restart',
+    default: {},
+    aka: ['environment', 'variables'],
+  }),
+  mounts: key(list(mount), {
+    says: 'Directories and files of the host to show in the server. Owner ids are shifted: root of the server is the owner of what root owns on the host.',
+    example: '[{source: /srv/web1, target: /srv/www, readonly: true}]',
+    change: 'restart',
+    default: [],
+    aka: ['volumes', 'binds', 'mount', 'disks'],
+  }),
+  security: group(
+    section({
+      capabilities: group(
+        section({
+          add: key(list(capability), {
+            says: 'Capabilities to keep beyond the default ones. They count inside the server only, never on the host.',
+            example: '[sys_nice]',
+            change: 'restart',
+            default: [],
+            aka: ['keep'],
+          }),
+          drop: key(list(capability), {
+            says: 'Capabilities to take away from the default ones, for every process of the server.',
+            example: '[net_raw]',
+            change: 'restart',
+            default: [],
+            aka: ['remove', 'deny'],
+          }),
+        }),
+        {
+          says: 'Changes to the bounding set of capabilities(7). Names in lower case without `cap_`.',
+          example: '{drop: [net_raw]}',
+          change: 'restart',
+          aka: ['caps'],
+        },
+      ),
+      allow: key(list(choice(ALLOW)), {
+        says: 'What to open that is closed by default.',
+        example: '[fuse, tun]',
+        change: 'restart',
+        default: [],
+        aka: ['features'],
+      }),
+    }),
+    {
+      says: 'How the server is confined. The default is tight and lets systemd, package managers and usual services work.',
+      example: '{capabilities: {drop: [net_raw]}}',
+      change: 'restart',
+      aka: ['confinement'],
+    },
+  ),
+  restart: group(
+    section({
+      policy: key(
+        choice({
+          no: 'Stay stopped.',
+          'on-failure': 'Start again when the first process was killed or ended with a status other than 0.',
+          always: 'Start again however it ended, unless it was stopped or powered off.',
+        }),
+        {
+          says: 'What to do when the server ends by itself.',
+          example: 'on-failure',
+          change: 'restart',
+          default: 'no',
+        },
+      ),
+      max: key(whole(1, 1000), {
+        says: 'Give up after this many restarts within `window`.',
+        example: '5',
+        change: 'restart',
+        default: 5,
+        aka: ['limit', 'retries'],
+      }),
+      window: key(duration(SECOND, 7 * DAY), {
+        says: 'The span of time in which restarts are counted.',
+        example: '10m',
+        change: 'restart',
+        default: 600 * SECOND,
+        aka: ['interval', 'period'],
+      }),
+    }),
+    {
+      says: 'Whether the server is started again when it ends by itself. A reboot from inside always starts it again.',
+      example: '{policy: on-failure, max: 5, window: 10m}',
+      change: 'restart',
+    },
+  ),
+  autostart: key(flag, {
+    says: 'Start the server when the host boots.',
+    example: 'true',
+    change: 'live',
+    default: false,
+    aka: ['onboot', 'boot', 'enabled'],
+  }),
+  stop: group(
+    section({
+      signal: key(
+        text({
+          expected: 'auto or the name of a signal such as SIGTERM',
+          check: check.signalCheck,
+          normalise: check.fullSignal,
+          words: ['auto', 'SIGTERM', 'SIGPWR', 'SIGUSR2', 'SIGRTMIN+3'],
+        }),
+        {
+          says: 'The signal that asks the first process to shut down. `auto`: the one its init understands.',
+          example: 'SIGTERM',
+          change: 'live',
+          default: 'auto',
+        },
+      ),
+      timeout: key(duration(0, DAY), {
+        says: 'How long it may take before every process of the server is killed.',
+        example: '30s',
+        change: 'live',
+        default: 30 * SECOND,
+        aka: ['grace', 'wait'],
+      }),
+    }),
+    {says: 'How the server is stopped.', example: '{timeout: 2m}', change: 'live'},
+  ),
+  console: group(
+    section({
+      size: key(bytes(4 * KIB, GIB), {
+        says: 'How large the file may grow before it is rotated.',
+        example: '1MiB',
+        change: 'restart',
+        default: KIB * KIB,
+        aka: ['max_size', 'log_size'],
+      }),
+      files: key(whole(1, 100), {
+        says: 'How many files are kept, the current one included.',
+        example: '4',
+        change: 'restart',
+        default: 4,
+        aka: ['count', 'keep'],
+      }),
+    }),
+    {
+      says: "The log of the server's console, which `vps logs` reads.",
+      example: '{size: 1MiB, files: 4}',
+      change: 'restart',
+      aka: ['log', 'logs', 'logging'],
+    },
+  ),
+  network: key(
+    choice({
+      none: 'Loopback only.',
+      host: 'The interfaces, addresses and ports of the host. The server can talk to services that listen on localhost of the host.',
+    }),
+    {says: 'What network the server sees.', example: 'host', change: 'restart', default: 'none'},
+  ),
+})
+
+/** What a server shall be: a definition after its defaults. */
+export type Definition = ValueOf<typeof definitionSchema>
+export type Mount = Definition['mounts'][number]
+export type MountOption = Mount['options'][number]
+export type RestartPolicy = Definition['restart']['policy']
+export type Network = Definition['network']

@@ -1,0 +1,35 @@
+/*
+ * Sense: what cannot be seen in one value alone. An ordered list of small checks with three grades: an error keeps the
+ * server from being made, a warning says that something will not do what it looks like, a recommendation that there is
+ * a better way. A new check is one function in the file of its subject and one line here.
+ */
+import * as life from './life.ts'
+import * as mounts from './mounts.ts'
+import type {Rule} from './rule.ts'
+import * as security from './security.ts'
+
+export const SENSE: readonly Rule[] = [
+  life.nameIsThatOfTheFile,
+  life.tagsOnce,
+  life.hostnameIsNotLocalhost,
+  life.environmentLeavesOursAlone,
+  mounts.targetsAreFree,
+  mounts.targetsOnce,
+  mounts.targetsInOrder,
+  mounts.targetsAreNoLinks,
+  mounts.sourcesAreNotOurs,
+  mounts.sourcesAreNoKernelTrees,
+  mounts.sourcesAreNoControlSockets,
+  mounts.sourcesAreNotTheHost,
+  mounts.optionsOnce,
+  security.capabilitiesEitherWay,
+  security.capabilitiesOnce,
+  security.allowOnce,
+  security.allowHasItsCapability,
+  security.hostNetworkHasNoMaster,
+  life.restartLimitsNeedAPolicy,
+  life.stopGivesTime,
+  life.stopSignalCanBeHandled,
+  life.stopDoesNotHoldUpTheHost,
+  life.consoleKeepsThePast,
+]

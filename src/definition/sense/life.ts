@@ -1,0 +1,91 @@
+import {signalNumber} from '../signals.ts'
+import {formatDuration} from '../units.ts'
+import {quote} from '../words.ts'
+import type {Rule} from './rule.ts'
+
+export const nameIsThatOfTheFile: Rule = ({definition, expectedName, report, written}) => {
+  if (
+    expectedName === undefined ||
+    definition.name === expectedName ||
+    definition.name === '' ||
+    !written(['name'])
+  )
+    return
+  const message = `name must be ${expectedName}, as the file is called, not ${quote(definition.name)}`
+  report('error', ['name'], message, `write ${expectedName}, or rename the server with vps rename`)
+}
+
+export const tagsOnce: Rule = ({definition, report}) => {
+  for (const [index, tag] of definition.tags.entries()) {
+    if (tag !== '' && definition.tags.indexOf(tag) < index)
+      report('warning', ['tags', index], `tag ${tag} is written twice`)
+  }
+}
+
+export const hostnameIsNotLocalhost: Rule = ({definition, report}) => {
+  if (!/^localhost(\.|$)/i.test(definition.hostname)) return
+  report(
+    'warning',
+    ['hostname'],
+    'hostname localhost makes the server look like every other host',
+    'give it a name of its own',
+  )
+}
+
+/** Set by vps for every server. */
+const OURS = ['container', 'container_uuid', 'NOTIFY_SOCKET']
+
+export const environmentLeavesOursAlone: Rule = ({definition, report}) => {
+  for (const name of OURS) {
+    if (Object.hasOwn(definition.env, name))
+      report('error', ['env', name], `env.${name} is set by vps itself`, 'remove it')
+  }
+}
+
+export const restartLimitsNeedAPolicy: Rule = ({definition, report, written}) => {
+  if (definition.restart.policy !== 'no') return
+  for (const name of ['max', 'window']) {
+    if (!written(['restart', name])) continue
+    report(
+      'warning',
+      ['restart', name],
+      `restart.${name} has no effect while restart.policy is no`,
+      'set policy to on-failure or always',
+    )
+  }
+}
+
+export const stopGivesTime: Rule = ({definition, report}) => {
+  if (definition.stop.timeout > 0) return
+  report(
+    'warning',
+    ['stop', 'timeout'],
+    'stop.timeout 0 kills the server at once: nothing in it can shut down',
+  )
+}
+
+export const stopSignalCanBeHandled: Rule = ({definition, report}) => {
+  const number = definition.stop.signal === 'auto' ? undefined : signalNumber(definition.stop.signal)
+  if (number !== signalNumber('SIGKILL') && number !== signalNumber('SIGSTOP')) return
+  const message = `stop.signal ${definition.stop.signal} cannot be handled by any program: nothing in the server can shut down`
+  report('warning', ['stop', 'signal'], message, 'use auto')
+}
+
+const LONG_STOP = 10 * 60_000
+
+export const stopDoesNotHoldUpTheHost: Rule = ({definition, report}) => {
+  const {timeout} = definition.stop
+  if (timeout <= LONG_STOP) return
+  const message = `stop.timeout ${formatDuration(timeout)} can hold up a shutdown of the host as long`
+  report('recommendation', ['stop', 'timeout'], message, `${formatDuration(LONG_STOP)} is enough for most`)
+}
+
+export const consoleKeepsThePast: Rule = ({definition, report}) => {
+  if (definition.console.files !== 1) return
+  report(
+    'recommendation',
+    ['console', 'files'],
+    'console.files 1 throws the whole log away when it is full',
+    'keep at least 2',
+  )
+}

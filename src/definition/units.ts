@@ -1,0 +1,84 @@
+/** A span of time in milliseconds. */
+export type Duration = number
+/** An amount of data in bytes. */
+export type Bytes = number
+
+/** Milliseconds of each unit, largest first: the order in which a compound such as `1h30m` is written. */
+const TIME: readonly (readonly [unit: string, milliseconds: number])[] = [
+  ['d', 86_400_000],
+  ['h', 3_600_000],
+  ['m', 60_000],
+  ['s', 1000],
+  ['ms', 1],
+]
+
+/** Bytes of each unit. A bare `k`, `M` or `G` is missing on purpose: it means 1000 to some and 1024 to others. */
+const DATA: ReadonlyMap<string, number> = new Map([
+  ['B', 1],
+  ['kB', 1000],
+  ['KiB', 1024],
+  ['MB', 1000 ** 2],
+  ['MiB', 1024 ** 2],
+  ['GB', 1000 ** 3],
+  ['GiB', 1024 ** 3],
+  ['TB', 1000 ** 4],
+  ['TiB', 1024 ** 4],
+])
+
+/** JSON Schema patterns of both, for editors; `parseDuration` and `parseBytes` are the truth. */
+export const DURATION_PATTERN = '^(0|(?=.)([0-9]+d)?([0-9]+h)?([0-9]+m)?([0-9]+s)?([0-9]+ms)?)$'
+export const BYTES_PATTERN = '^[0-9]+(\\.[0-9]+)?(B|[kMGT]B|[KMGT]iB)?$'
+
+/**
+ * Reads `500ms`, `30s`, `10m`, `2h`, `1d`, compounds with the larger unit first such as `1h30m`, and `0`.
+ * Undefined when the text is none of them; a plain number other than 0 has no unit and is refused.
+ */
+export function parseDuration(text: string): Duration | undefined {
+  if (text === '0') return 0
+  if (!/^([0-9]+(ms|[dhms]))+$/.test(text)) return undefined
+  let total = 0
+  let smallest = -1
+  for (const [, amount, unit] of text.matchAll(/([0-9]+)(ms|[dhms])/g)) {
+    const index = TIME.findIndex(([name]) => name === unit)
+    if (index <= smallest) return undefined
+    smallest = index
+    total += Number(amount) * (TIME[index]?.[1] ?? 0)
+  }
+  return Number.isSafeInteger(total) ? total : undefined
+}
+
+/** Writes milliseconds as an admin would: 90000 is `1m30s`, 0 is `0s`. Fractions of a millisecond are rounded. */
+export function formatDuration(duration: Duration): string {
+  let rest = Math.round(Math.abs(duration))
+  if (rest === 0) return '0s'
+  let text = duration < 0 ? '-' : ''
+  for (const [unit, milliseconds] of TIME) {
+    const amount = Math.floor(rest / milliseconds)
+    rest -= amount * milliseconds
+    if (amount > 0) text += `${amount}${unit}`
+  }
+  return text
+}
+
+/** Reads `1MiB`, `1.5GiB`, `500kB`, `4096`; undefined when the text is no whole number of bytes with a known unit. */
+export function parseBytes(text: string): Bytes | undefined {
+  const match = /^([0-9]+(?:\.[0-9]+)?)([A-Za-z]*)$/.exec(text)
+  if (!match) return undefined
+  const factor = match[2] === '' ? 1 : DATA.get(match[2] ?? '')
+  const bytes = Number(match[1]) * (factor ?? Number.NaN)
+  return Number.isSafeInteger(bytes) ? bytes : undefined
+}
+
+/**
+ * Writes bytes as an admin would: exactly when they are a whole number of some unit (1048576 is `1MiB`, 500000 is
+ * `500kB`), otherwise rounded to one decimal (`117.7MiB`).
+ */
+export function formatBytes(bytes: Bytes): string {
+  const units = [...DATA].reverse()
+  const binary = units.filter(([unit]) => unit.endsWith('iB'))
+  const exactly = ([, factor]: [string, number]) => bytes >= factor && bytes % factor === 0
+  const exact = binary.find(exactly) ?? units.find(unit => unit[1] >= 1000 && exactly(unit))
+  if (exact) return `${bytes / exact[1]}${exact[0]}`
+  const rounded = binary.find(([, factor]) => bytes >= factor)
+  return rounded ? `${(bytes / rounded[1]).toFixed(1)}${rounded[0]}` : `${bytes}B`
+}
