@@ -5,7 +5,6 @@ export default class Version extends VpsCommand {
   static override summary = 'Say which vps this is.'
   static override description = 'With --json also the versions of Node and of the running kernel.'
   static override examples = ['vps version', 'vps version --json']
-  static override group = 'Host'
 
   async run(): Promise<void> {
     this.settle(await this.parse(Version))

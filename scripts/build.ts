@@ -84,7 +84,7 @@ function outputName(path: string): string {
     .replace(/\.ts$/, '')
 }
 
-/** The manifest as oclif's own `Plugin` makes it, with keys in a stable order. */
+/** The manifest as oclif's own `Plugin` makes it, the commands in a stable order. */
 async function manifest(): Promise<string> {
   const {Plugin: OclifPlugin} = await import('@oclif/core')
   const plugin = new OclifPlugin({
@@ -95,12 +95,9 @@ async function manifest(): Promise<string> {
     type: 'core',
   })
   await plugin.load()
-  return `${JSON.stringify(plugin.manifest, sortedKeys, 2)}\n`
-}
-
-function sortedKeys(_key: string, value: unknown): unknown {
-  if (value === null || typeof value !== 'object' || Array.isArray(value)) return value
-  return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)))
+  const {commands, version} = plugin.manifest
+  const sorted = Object.fromEntries(Object.entries(commands).sort(([a], [b]) => (a < b ? -1 : 1)))
+  return `${JSON.stringify({commands: sorted, version}, undefined, 2)}\n`
 }
 
 if (process.argv.includes('--check')) {

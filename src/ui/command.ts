@@ -23,11 +23,8 @@ export abstract class VpsCommand extends Command {
     }),
   }
 
-  /** Heading under which `vps help` lists the command. */
-  static group = 'Host'
-
-  /** Whether words after the server's name belong to another program (`exec`, `run`), so `--help` there is not ours. */
-  static passesWordsOn = false
+  /** For commands that pass words on to another program: how many words before those are ours (`exec`: the name). */
+  static ownWords: number | undefined = undefined
 
   /** The exit code when vps itself fails, where the others belong to another program's status (`exec`: 125). */
   static failsWith: number | undefined = undefined

@@ -5,14 +5,32 @@ import {type ArgumentInfo, type CommandInfo, type FlagInfo, type Manifest, spoke
 import {findCommand, isTopic, unknownCommand} from './resolve.ts'
 import {indent, wrap} from './text.ts'
 
-/** Order of the groups in `vps help`; what a command names must be one of these. */
-export const commandGroups = [
-  'Servers',
-  'Inside a server',
-  'Definitions',
-  'Images and templates',
-  'Host',
-] as const
+/** The commands as `vps help` groups and orders them. */
+export const commandGroups: readonly {readonly title: string; readonly commands: readonly string[]}[] = [
+  {
+    title: 'Servers',
+    commands: [
+      'create',
+      'start',
+      'stop',
+      'restart',
+      'pause',
+      'resume',
+      'list',
+      'show',
+      'ps',
+      'rename',
+      'destroy',
+    ],
+  },
+  {title: 'Inside a server', commands: ['enter', 'exec', 'run', 'console', 'logs']},
+  {title: 'Definitions', commands: ['set', 'edit', 'validate', 'schema']},
+  {
+    title: 'Templates and images',
+    commands: ['template:list', 'template:show', 'image:list', 'image:build', 'image:remove'],
+  },
+  {title: 'This host', commands: ['doctor', 'version', 'completion', 'help']},
+]
 
 /** What help needs to know of where it is printed. */
 export interface HelpOptions {
@@ -91,13 +109,13 @@ function rootPage(manifest: Manifest, {paint, width}: HelpOptions): string {
   const commands = Object.values(manifest.commands).filter(command => command.hidden !== true)
   const left = Math.max(...commands.map(command => spokenName(command.id).length)) + 2
   const sections = commandGroups.flatMap(group => {
-    const members = commands.filter(command => command.group === group)
+    const members = group.commands.flatMap(id => manifest.commands[id] ?? [])
     if (members.length === 0) return []
     const lines = members.map(
       command =>
         `  ${spokenName(command.id).padEnd(left)}${wrap(command.summary ?? '', width - left - 2, left + 2)}`,
     )
-    return [`${paint('strong', group)}\n${lines.join('\n')}`]
+    return [`${paint('strong', group.title)}\n${lines.join('\n')}`]
   })
   return [
     'vps: private servers on one Linux kernel, defined by YAML, started in milliseconds.',

@@ -1,12 +1,27 @@
 /*
- * The ui room: how a command takes its words and how it answers: the base class of all commands, tables, progress, colour,
+ * The ui room: how a command takes its words and how it answers: the base classes of all commands, tables, progress, colour,
  * errors, JSON, help and shell completion. Imported by commands and by bin/main.ts only.
  */
+export {type AttachChild, becomeAttach, environmentOf, spawnAttach} from './attach.ts'
+export {type Change, changeText} from './change.ts'
 export {forbidColor, type Paint, paintFor, plain, type Style} from './color.ts'
 export {VpsCommand} from './command.ts'
+export {type CompletionShell, completionScript} from './completion.ts'
 export {type ErrorJson, errorJson, exitCodeOf, renderError} from './errors.ts'
 export {commandExitCodes, exitCodes} from './exit-codes.ts'
+export {type AssignmentWord, assignments, countFlag, durationFlag, parameters} from './flags.ts'
+export {bytes, duration, since} from './format.ts'
 export {commandGroups, exampleParts, flagLabel, flagText, helpPage, ownFlags, usageLines} from './help.ts'
 export {type CommandInfo, type FlagInfo, type Manifest, readManifest, spokenName} from './manifest.ts'
+export {exitCodeOfMany, forEachName, manyJson, type Outcome} from './many.ts'
 export {editDistance, nearest} from './nearest.ts'
 export {toJson, write} from './output.ts'
+export {type ProgressLine, type ProgressStream, progressLine} from './progress.ts'
+export {canAsk, confirm} from './prompt.ts'
+export {type EachOptions, reportEach} from './report-each.ts'
+export {type Selection, ServersCommand} from './servers-command.ts'
+export {paintState} from './state.ts'
+export {type Column, fields, table} from './table.ts'
+export {indent, wrap} from './text.ts'
+export {timingsTable} from './timings.ts'
+export {type FlagShape, splitWords} from './words.ts'

@@ -5,19 +5,21 @@ import type {VpsCommand} from './command.ts'
 import {errorJson, exitCodeOf, renderError} from './errors.ts'
 import {type CommandInfo, type Manifest, readManifest} from './manifest.ts'
 import {toJson, tolerateClosedPipes, write} from './output.ts'
-import {resolveRequest} from './resolve.ts'
+import {ownPart, resolveRequest} from './resolve.ts'
 
 /** One run of the CLI: finds the command, runs it, prints an error once, sets the exit code. Never throws. */
 export async function main({root, argv}: {root: string; argv: readonly string[]}): Promise<void> {
   tolerateClosedPipes()
   let command: CommandInfo | undefined
+  let words = argv
   try {
     const manifest = readManifest(root)
     const request = resolveRequest(argv, manifest)
     command = request.kind === 'run' ? request.command : commandOf(manifest, request.kind)
-    await run(root, manifest, command, request.argv)
+    words = request.argv
+    await run(root, manifest, command, words)
   } catch (error) {
-    await report(error, argv, command)
+    await report(error, words, command)
   }
 }
 
@@ -73,13 +75,9 @@ async function report(
   const known = asWrongUse(error, command)
   const exitCode = command?.failsWith ?? exitCodeOf(known)
   process.exitCode = exitCode
-  if (!wantsJson(argv)) process.stderr.write(`${renderError(known, paintFor(process.stderr))}\n`)
+  const json = ownPart(argv, command).includes('--json')
+  if (!json) process.stderr.write(`${renderError(known, paintFor(process.stderr))}\n`)
   // Standard output of `exec` belongs to the command that it runs.
   else if (command?.failsWith !== undefined) process.stderr.write(toJson({error: errorJson(known, exitCode)}))
   else await write(toJson({error: errorJson(known, exitCode)}))
-}
-
-function wantsJson(argv: readonly string[]): boolean {
-  const end = argv.indexOf('--')
-  return (end === -1 ? argv : argv.slice(0, end)).includes('--json')
 }

@@ -26,7 +26,7 @@ export interface ArgumentInfo {
   readonly hidden?: boolean
 }
 
-/** What oclif.manifest.json says of one command; `group`, `passesWordsOn` and `failsWith` are our own statics. */
+/** What oclif.manifest.json says of one command; `ownWords` and `failsWith` are our own statics. */
 export interface CommandInfo {
   readonly id: string
   readonly summary?: string
@@ -36,8 +36,7 @@ export interface CommandInfo {
   readonly flags: Readonly<Record<string, FlagInfo>>
   readonly args: Readonly<Record<string, ArgumentInfo>>
   readonly hidden?: boolean
-  readonly group?: string
-  readonly passesWordsOn?: boolean
+  readonly ownWords?: number
   readonly failsWith?: number
   readonly relativePath?: readonly string[]
 }

@@ -1,6 +1,7 @@
 import {ExitCode, VpsError} from '../errors.ts'
 import {type CommandInfo, type Manifest, spokenName} from './manifest.ts'
 import {nearest} from './nearest.ts'
+import {splitWords} from './words.ts'
 
 /** What a command line asks for. */
 export type Request =
@@ -41,12 +42,14 @@ export function isTopic(word: string, manifest: Manifest): boolean {
 
 /** `--help` is ours up to `--`, and in `exec` and `run` only before the other program's words begin. */
 function asksForHelp(argv: readonly string[], command: CommandInfo): boolean {
-  for (const word of argv) {
-    if (word === '--') return false
-    if (word === '--help') return true
-    if (command.passesWordsOn === true && !word.startsWith('-')) return false
-  }
-  return false
+  return ownPart(argv, command).includes('--help')
+}
+
+/** The words that are for vps itself. */
+export function ownPart(argv: readonly string[], command: CommandInfo | undefined): readonly string[] {
+  if (command?.ownWords !== undefined) return splitWords(argv, command.flags, command.ownWords).own
+  const end = argv.indexOf('--')
+  return end === -1 ? argv : argv.slice(0, end)
 }
 
 /** The error for words that are no command, with the nearest that is. */
