@@ -104,6 +104,13 @@ function relativeHint(value: string): string | undefined {
   return value === '' || value.startsWith('.') ? undefined : `did you mean /${value}?`
 }
 
+/** `/a:/b:ro`, as other tools write a mount. */
+export const mountInstead = (value: string): string | undefined => {
+  const match = /^(\/[^:]*)(?::(\/[^:]*))?(:ro)?$/.exec(value)
+  if (!match) return undefined
+  return `write {source: ${match[1]}, target: ${match[2] ?? match[1]}${match[3] ? ', readonly: true' : ''}}`
+}
+
 export const INIT_WORDS = ['auto', 'persist'] as const
 
 export const initCheck: Check = value => {

@@ -189,6 +189,14 @@ export function originOf(source: Source, path: Path): Origin & {length: number} 
   return {...originAt(source, place.offset, keyText(path)), length: place.length}
 }
 
+/** The place of the value at a path, for what is wrong with it; where it is not written, the place of its key. */
+export function originOfValue(source: Source, path: Path): Origin & {length: number} {
+  const value: unknown = source.document.getIn(path, true)
+  const place = isScalar(value) && value.value === null ? undefined : placeOf(value)
+  if (!place) return originOf(source, path)
+  return {...originAt(source, place.offset, keyText(path)), length: place.length}
+}
+
 /** What a node is, in an admin's words. */
 export function describe(node: unknown): string {
   if (isMap(node)) return 'a mapping'

@@ -80,6 +80,8 @@ export interface Section {
   readonly short?: string
   /** Other keys are taken as they are, for whoever knows them. */
   readonly open?: boolean
+  /** What to write instead of a text that stands where the section should. */
+  readonly instead?: (text: string) => string | undefined
 }
 
 /** A text or a list, whichever is written. */
@@ -146,10 +148,10 @@ export const table = <K extends Kind>(
 type Keys = Readonly<Record<string, Key>>
 type SectionValue<S extends Keys> = {-readonly [N in keyof S]: ValueOf<S[N]['is']>}
 
-export const section = <S extends Keys>(keys: S): Section & Typed<SectionValue<S>> => ({
-  kind: 'section',
-  keys,
-})
+export const section = <S extends Keys>(
+  keys: S,
+  hints: Pick<Section, 'instead'> = {},
+): Section & Typed<SectionValue<S>> => ({kind: 'section', keys, ...hints})
 
 /** A section that keeps keys it does not know, and can be written as one text. */
 export const openSection = <S extends Keys>(

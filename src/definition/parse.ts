@@ -2,7 +2,7 @@ import {isUtf8} from 'node:buffer'
 import {open} from 'node:fs/promises'
 import {basename} from 'node:path'
 import {ExitCode, VpsError} from '../errors.ts'
-import {MAX_TEXT, originOf, parseSource, type Source} from './document.ts'
+import {MAX_TEXT, originOf, originOfValue, parseSource, type Source} from './document.ts'
 import {nameComplaint} from './names.ts'
 import {type Origin, type Path, type Problem, renderProblems} from './problems.ts'
 import {defaultsOf, Reader} from './read.ts'
@@ -84,7 +84,6 @@ function checkSense(
   expectedName: string | undefined,
   reserved: readonly string[],
 ): void {
-  const keyOf = (path: Path) => originOf(source, path)
   const written = (path: Path) => source.document.hasIn(path)
   for (const rule of SENSE) {
     rule({
@@ -93,7 +92,7 @@ function checkSense(
       reserved,
       written,
       report: (grade, path, message, suggestion) => {
-        const {length, ...origin} = keyOf(path)
+        const {length, ...origin} = originOfValue(source, path)
         problems.push({grade, message, origin, length, ...(suggestion ? {suggestion} : {})})
       },
     })

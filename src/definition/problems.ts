@@ -1,4 +1,4 @@
-import {CONTROL} from './words.ts'
+import {CONTROL, quote} from './words.ts'
 
 /** A place in the tree of a definition: `['mounts', 2, 'source']`. */
 export type Path = readonly (string | number)[]
@@ -32,7 +32,7 @@ export function keyText(path: Path): string {
   for (const step of path) {
     if (typeof step === 'number') text += `[${step}]`
     else if (/^[A-Za-z0-9_-]+$/.test(step)) text += text === '' ? step : `.${step}`
-    else text += `[${JSON.stringify(step.slice(0, 60))}]`
+    else text += text === '' ? quote(step) : `[${quote(step)}]`
   }
   return text
 }

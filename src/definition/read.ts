@@ -508,7 +508,9 @@ function expected(kind: Kind): string {
 /** `restart: always`: the key the value would fit. */
 function sectionHint(kind: Section, node: unknown, path: Path): string | undefined {
   const name = path.at(-1)
-  if (!isScalar(node) || typeof name !== 'string') return undefined
+  if (!isScalar(node)) return undefined
+  const instead = kind.instead?.(String(node.value))
+  if (instead !== undefined || typeof name !== 'string') return instead
   const fits = Object.entries(kind.keys).find(([, key]) => fitsScalar(key.is, node.value))
   return fits && `write ${name}: {${fits[0]}: ${node.source ?? node.value}}`
 }

@@ -57,41 +57,44 @@ const mountOption = choice({
     'Owner ids are not shifted: every file shows as nobody in the server. Only for file systems that cannot be idmapped.',
 })
 
-const mount = section({
-  source: required(path, {
-    says: 'The directory or file on the host.',
-    example: '/srv/web1',
-    change: 'restart',
-    aka: ['src', 'host', 'from', 'device'],
-  }),
-  target: required(path, {
-    says: 'Where it appears in the server. Made if it is missing.',
-    example: '/srv/www',
-    change: 'restart',
-    aka: ['destination', 'dest', 'dst', 'path', 'to', 'mountpoint'],
-  }),
-  readonly: key(flag, {
-    says: 'The server can read it but not change it.',
-    example: 'true',
-    change: 'restart',
-    default: false,
-    aka: ['ro', 'read_only'],
-  }),
-  optional: key(flag, {
-    says: 'Start without it when the source does not exist, instead of failing.',
-    example: 'true',
-    change: 'restart',
-    default: false,
-    aka: ['nofail'],
-  }),
-  options: key(list(mountOption), {
-    says: 'Restrictions and variations of the mount.',
-    example: '[nosuid, nodev]',
-    change: 'restart',
-    default: [],
-    aka: ['flags'],
-  }),
-})
+const mount = section(
+  {
+    source: required(path, {
+      says: 'The directory or file on the host.',
+      example: '/srv/web1',
+      change: 'restart',
+      aka: ['src', 'host', 'from', 'device'],
+    }),
+    target: required(path, {
+      says: 'Where it appears in the server. Made if it is missing.',
+      example: '/srv/www',
+      change: 'restart',
+      aka: ['destination', 'dest', 'dst', 'path', 'to', 'mountpoint'],
+    }),
+    readonly: key(flag, {
+      says: 'The server can read it but not change it.',
+      example: 'true',
+      change: 'restart',
+      default: false,
+      aka: ['ro', 'read_only'],
+    }),
+    optional: key(flag, {
+      says: 'Start without it when the source does not exist, instead of failing.',
+      example: 'true',
+      change: 'restart',
+      default: false,
+      aka: ['nofail'],
+    }),
+    options: key(list(mountOption), {
+      says: 'Restrictions and variations of the mount.',
+      example: '[nosuid, nodev]',
+      change: 'restart',
+      default: [],
+      aka: ['flags'],
+    }),
+  },
+  {instead: check.mountInstead},
+)
 
 export const definitionSchema = section({
   name: key(

@@ -159,7 +159,7 @@ export const sourcesAreNotTheHost: Rule = ({definition, report}) => {
 export const optionsOnce: Rule = ({definition, report}) => {
   for (const [index, {options}] of definition.mounts.entries()) {
     for (const [position, option] of options.entries()) {
-      if (options.indexOf(option) === position) continue
+      if (options.indexOf(option) === position || !option) continue
       report(
         'warning',
         ['mounts', index, 'options', position],

@@ -31,7 +31,7 @@ export const capabilitiesOnce: Rule = ({definition, report}) => {
 export const allowOnce: Rule = ({definition, report}) => {
   const {allow} = definition.security
   for (const [index, name] of allow.entries()) {
-    if (allow.indexOf(name) < index)
+    if (name && allow.indexOf(name) < index)
       report('warning', ['security', 'allow', index], `security.allow: ${name} is written twice`)
   }
 }
