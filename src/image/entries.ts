@@ -1,5 +1,5 @@
 import {VpsError} from '../errors.ts'
-import type {Names} from './accounts.ts'
+import type {AccountFiles, Names} from './accounts.ts'
 import type {Entry, Owned, Recipe} from './types.ts'
 
 const SYSTEMD = '/etc/systemd/system'
@@ -45,4 +45,16 @@ function idOf(
   const id = name === 'root' ? 0 : ids.get(name)
   if (id !== undefined) return id
   throw new VpsError('INVALID_TEMPLATE', `template ${recipe.name}: ${path} has an unknown ${kind} ${name}`)
+}
+
+/** The account files, readable by those that shall. */
+export function accountEntries({passwd, group, shadow, gshadow, names}: AccountFiles): Entry[] {
+  const secret = {mode: 0o640, uid: 0, gid: names.groups.get('shadow') ?? 0}
+  const open = {mode: 0o644, uid: 0, gid: 0}
+  return [
+    {kind: 'file', path: '/etc/passwd', content: passwd, ...open},
+    {kind: 'file', path: '/etc/group', content: group, ...open},
+    {kind: 'file', path: '/etc/shadow', content: shadow, ...secret},
+    {kind: 'file', path: '/etc/gshadow', content: gshadow, ...secret},
+  ]
 }

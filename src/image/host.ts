@@ -3,12 +3,12 @@ import {lstatSync, readdirSync, readFileSync, readlinkSync, type Stats} from 'no
 import {dirname, join} from 'node:path'
 import {ExitCode, VpsError} from '../errors.ts'
 import {errno} from '../host/index.ts'
-import {type AccountFiles, type Names, parseNames, renderAccounts} from './accounts.ts'
+import {type Names, parseNames, renderAccounts} from './accounts.ts'
 import type {Builder, BuildRequest, PreparedBuild} from './builder.ts'
-import {recipeEntries} from './entries.ts'
+import {accountEntries, recipeEntries} from './entries.ts'
 import {resolveInRoot} from './resolve.ts'
 import {writeTree} from './tree.ts'
-import type {Entry, HostTree, Init} from './types.ts'
+import type {Entry, HostTree, Init, Recipe} from './types.ts'
 
 /*
  * The sparse root: the host's programs seen read-only, everything else made fresh. What is copied from the host is on the
@@ -25,8 +25,8 @@ export const hostBuilder: Builder = {
 
 /** As the builder does, with another host root than `/`. */
 export function prepareHost({recipe}: BuildRequest, host: string): PreparedBuild {
-  const accounts = renderAccounts(recipe, namesOf(host))
   const {trees, links} = shareTrees(recipe.trees, host)
+  const accounts = renderAccounts(withShells(recipe, host, trees), namesOf(host))
   const copied = recipe.copy.flatMap(path => copyPublic(host, path))
   // The recipe comes last: what it spells out wins over a copy.
   const entries = [...links, ...copied, ...accountEntries(accounts), ...recipeEntries(recipe, accounts.names)]
@@ -95,22 +95,21 @@ function reachable(host: string, path: string): boolean {
   return true
 }
 
-function accountEntries({passwd, group, shadow, gshadow, names}: AccountFiles): Entry[] {
-  const secret = {mode: 0o640, uid: 0, gid: names.groups.get('shadow') ?? 0}
-  const open = {mode: 0o644, uid: 0, gid: 0}
-  return [
-    {kind: 'file', path: '/etc/passwd', content: passwd, ...open},
-    {kind: 'file', path: '/etc/group', content: group, ...open},
-    {kind: 'file', path: '/etc/shadow', content: shadow, ...secret},
-    {kind: 'file', path: '/etc/gshadow', content: gshadow, ...secret},
-  ]
-}
-
 /** Only systemd: another init of the host would look for its services in an /etc that is not there. */
 function systemdOf(host: string, trees: readonly HostTree[]): Init {
   for (const path of ['/usr/lib/systemd/systemd', '/lib/systemd/systemd'])
     if (resolveInRoot(host, path, {trees}).stat?.isFile()) return {kind: 'systemd', path}
   return {kind: 'none', path: null}
+}
+
+/** Accounts whose shell the host does not have get /bin/sh. */
+function withShells(recipe: Recipe, host: string, trees: readonly HostTree[]): Recipe {
+  const exists = (path: string): boolean => resolveInRoot(host, path, {trees}).stat !== undefined
+  const users = Object.entries(recipe.users).map(([name, user]) => [
+    name,
+    user.shell.endsWith('/nologin') || exists(user.shell) ? user : {...user, shell: '/bin/sh'},
+  ])
+  return {...recipe, users: Object.fromEntries(users)}
 }
 
 function namesOf(host: string): Names {
