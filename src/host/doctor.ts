@@ -37,13 +37,7 @@ export async function checkHost(paths: HostPaths): Promise<Check[]> {
     idmap(facts, paths),
     seccomp(facts),
   ]
-  return [
-    ...checks,
-    await configuration(paths),
-    await storageMode(paths),
-    ...(await programs()),
-    ...(await tools()),
-  ]
+  return [...checks, await configuration(paths), await storageMode(paths), ...programs(), ...(await tools())]
 }
 
 function check(
@@ -137,10 +131,16 @@ async function storageMode(paths: HostPaths): Promise<Check> {
   return check('storage', 'storage', closed, words, `chown root: ${paths.var} && chmod 700 ${paths.var}`)
 }
 
-async function programs(): Promise<Check[]> {
-  const names = ['vps-supervisor', 'vps-attach', 'vps-init']
+function programs(): Check[] {
+  const names = ['vps-supervisor', 'vps-attach', 'vps-init'] as const
   const absent: string[] = []
-  for (const name of names) if (!(await exists(nativeFile(name)))) absent.push(name)
+  for (const name of names) {
+    try {
+      nativeFile(name)
+    } catch {
+      absent.push(name)
+    }
+  }
   const words = absent.length === 0 ? names.join(' ') : `without ${absent.join(', ')}`
   return [
     check('programs', 'programs of vps', absent.length === 0, words, 'install vps again, or run make build'),

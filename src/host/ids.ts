@@ -1,4 +1,5 @@
-import {readdir, readlink, rename, symlink, unlink} from 'node:fs/promises'
+import {readlinkSync} from 'node:fs'
+import {readdir, rename, symlink, unlink} from 'node:fs/promises'
 import {join} from 'node:path'
 import {ExitCode, VpsError} from '../errors.ts'
 import {makeDirectory, syncDirectory} from './atomic.ts'
@@ -50,20 +51,20 @@ export async function claimIdSlot(paths: HostPaths, slot: number, owner: string)
     return true
   } catch (error) {
     if (errno(error) !== 'EEXIST') throw await writeError(path, error)
-    return (await slotOwner(paths, slot)) === owner
+    return slotOwner(paths, slot) === owner
   }
 }
 
 /** Gives `slot` back, if it is still the owner's. Its ids must be in use nowhere. */
 export async function releaseIdSlot(paths: HostPaths, slot: number, owner: string): Promise<void> {
-  if ((await slotOwner(paths, slot)) !== owner) return
+  if (slotOwner(paths, slot) !== owner) return
   await ifMissing(unlink(join(paths.ids, String(slot))), undefined)
   await syncDirectory(paths.ids)
 }
 
 /** Writes a new owner's name into a slot that `from` has. */
 export async function renameIdSlot(paths: HostPaths, slot: number, from: string, to: string): Promise<void> {
-  if ((await slotOwner(paths, slot)) !== from) return
+  if (slotOwner(paths, slot) !== from) return
   const path = join(paths.ids, String(slot))
   const temporary = join(paths.ids, `.${slot}.${to}`)
   try {
@@ -76,17 +77,21 @@ export async function renameIdSlot(paths: HostPaths, slot: number, from: string,
   }
 }
 
-/** The owner of `slot`, or `undefined` when it is free. */
-export async function slotOwner(paths: HostPaths, slot: number): Promise<string | undefined> {
-  return await ifMissing(readlink(join(paths.ids, String(slot))), undefined)
+/** The owner of `slot`, or `undefined` when it is free. Synchronous: thousands are read in milliseconds that way. */
+export function slotOwner(paths: HostPaths, slot: number): string | undefined {
+  try {
+    return readlinkSync(join(paths.ids, String(slot)))
+  } catch (error) {
+    if (errno(error) === 'ENOENT') return undefined
+    throw error
+  }
 }
 
 /** Every slot that is taken. */
 export async function listIdSlots(paths: HostPaths): Promise<IdSlot[]> {
   const slots = [...(await takenSlots(paths))].sort((a, b) => a - b)
-  const owners = await Promise.all(slots.map(slot => slotOwner(paths, slot)))
-  return slots.flatMap((slot, index) => {
-    const owner = owners[index]
+  return slots.flatMap(slot => {
+    const owner = slotOwner(paths, slot)
     return owner === undefined ? [] : [{slot, owner}]
   })
 }

@@ -45,6 +45,13 @@ export {
 } from './ids.ts'
 export {holder, type Lock, type LockOptions, lockFile, lockServer} from './lock.ts'
 export {type Mount, mountOf, parseMounts, readMounts} from './mounts.ts'
-export {type HostPaths, hostPaths, type ServerPaths, serverPaths, storagePaths} from './paths.ts'
+export {
+  type HostPaths,
+  hostPaths,
+  reservedTrees,
+  type ServerPaths,
+  serverPaths,
+  storagePaths,
+} from './paths.ts'
 export {type Privilege, privilegeProblem, readPrivilege, requirePrivilege} from './privilege.ts'
 export {type Progress, silent} from './progress.ts'

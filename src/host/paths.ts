@@ -51,12 +51,6 @@ export interface ServerPaths {
   readonly plan: string
   readonly planJson: string
   readonly lock: string
-  /** Journal of a create that is under way. */
-  readonly creating: string
-  /** Journals of a destroy are this and eight characters of the uuid. */
-  readonly destroyingPrefix: string
-  /** Journals of a rename of this server are this and the new name. */
-  readonly renamingPrefix: string
 }
 
 /** The paths of the host below `root` (default: `VPS_ROOT`, else the real host). Reads nothing but the environment. */
@@ -96,9 +90,6 @@ export function serverPaths(paths: HostPaths, name: string): ServerPaths {
     plan: join(run, 'plan'),
     planJson: join(run, 'plan.json'),
     lock: join(paths.locks, `${name}.lock`),
-    creating: join(paths.servers, `.creating-${name}`),
-    destroyingPrefix: `.destroying-${name}.`,
-    renamingPrefix: `.renaming-${name}.`,
   }
 }
 
@@ -115,6 +106,11 @@ export function storagePaths(
     console: join(storage, 'log', 'console.log'),
     exit: join(storage, 'exit'),
   }
+}
+
+/** The trees of vps itself, which no server may be shown. */
+export function reservedTrees(paths: HostPaths): string[] {
+  return [paths.etc, paths.var, paths.run]
 }
 
 function shortHash(text: string): string {

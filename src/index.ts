@@ -1,0 +1,34 @@
+/*
+ * The public API: everything the command line does.
+ *
+ *   import {Host} from 'vps'
+ *   const host = await Host.open()
+ *   await host.create('web1', {template: 'debian', start: true})
+ */
+export {ExitCode, VpsError, type VpsErrorOptions} from './errors.ts'
+export type {Check, HostPaths, IdRange, Progress} from './host/index.ts'
+export type {ImageInfo} from './image/index.ts'
+export type {LaunchPlan, LaunchStep} from './launch/index.ts'
+export {
+  type Assignment,
+  type AttachOptions,
+  type CreateSource,
+  type ExplainedPlan,
+  Host,
+  type HostOptions,
+  type ListFilter,
+  type LogOptions,
+  type Phase,
+  type ProcessRow,
+  type Selection,
+  type ServerDetails,
+  type ServerState,
+  type ServerView,
+  type SetReport,
+  StartFault,
+  type StartOptions,
+  type StartReport,
+  type StopOptions,
+  type StopReport,
+  type VerbOptions,
+} from './server/index.ts'

@@ -1,0 +1,119 @@
+import {mkdir, readdir, readFile, rmdir, writeFile} from 'node:fs/promises'
+import {join} from 'node:path'
+import {setTimeout as sleep} from 'node:timers/promises'
+import {ExitCode, VpsError} from '../errors.ts'
+import {errno, findCgroup2, type HostPaths, ifMissing, readMounts} from '../host/index.ts'
+
+/** How long killed processes may take to be gone; one in an uninterruptible wait may take longer, and is named then. */
+const KILL_TIMEOUT_MS = 10_000
+
+/** Where this host's servers have their cgroups. */
+export interface CgroupParent {
+  readonly directory: string
+  /** Where cgroup2 is mounted. */
+  readonly mount: string
+  /** No v1 controllers beside it. */
+  readonly pure: boolean
+}
+
+/** The parent directory of this host's servers' cgroups. @throws VpsError HOST_CANNOT without a writable cgroup2 */
+export async function cgroupParent(paths: HostPaths): Promise<CgroupParent> {
+  const found = await findCgroup2(await readMounts())
+  if (found?.writable)
+    return {directory: join(found.mount, paths.cgroupName), mount: found.mount, pure: found.pure}
+  throw new VpsError('HOST_CANNOT', `cgroup v2 is ${found === null ? 'not mounted' : 'mounted read-only'}`, {
+    suggestions: ['mount it with `mount -t cgroup2 none /sys/fs/cgroup`', 'see `vps doctor`'],
+    exitCode: ExitCode.hostCannot,
+  })
+}
+
+/** Makes the parent directory, and on a pure v2 host hands the controllers down to it. */
+export async function prepareCgroupParent(paths: HostPaths): Promise<string> {
+  const {directory, pure} = await cgroupParent(paths)
+  await mkdir(directory, {recursive: true})
+  if (pure) {
+    await enableControllers(join(directory, '..'))
+    await enableControllers(directory)
+  }
+  return directory
+}
+
+/** Best effort: this issue's servers set no limits, and one controller that is in use elsewhere shall not stop the rest. */
+async function enableControllers(directory: string): Promise<void> {
+  const available = (await readFile(join(directory, 'cgroup.controllers'), 'utf8')).trim().split(' ')
+  for (const name of available.filter(word => word !== ''))
+    await writeFile(join(directory, 'cgroup.subtree_control'), `+${name}`).catch(() => {})
+}
+
+/** Kills whatever is left in the tree `directory` and removes it. A missing tree is fine. */
+export async function removeCgroup(directory: string): Promise<void> {
+  await ifMissing(writeFile(join(directory, 'cgroup.kill'), '1'), undefined)
+  const deadline = performance.now() + KILL_TIMEOUT_MS
+  for (let pause = 1; !(await removeEmpty(directory)); pause = Math.min(pause * 2, 50)) {
+    if (performance.now() > deadline) throw await stillBusy(directory)
+    await sleep(pause)
+  }
+}
+
+/** Removes the tree bottom-up; false while there is a process in it. */
+async function removeEmpty(directory: string): Promise<boolean> {
+  if (await eventIs(directory, 'populated', true)) return false
+  for (const child of await childGroups(directory)) if (!(await removeEmpty(child))) return false
+  try {
+    await rmdir(directory)
+  } catch (error) {
+    if (errno(error) === 'EBUSY') return false
+    if (errno(error) !== 'ENOENT') throw error
+  }
+  return true
+}
+
+async function stillBusy(directory: string): Promise<VpsError> {
+  const pids = await processesIn(directory)
+  return new VpsError('CGROUP_BUSY', `processes do not die: ${pids.join(', ')} in ${directory}`, {
+    suggestions: ['see what they wait for: cat /proc/PID/stack; then try again'],
+  })
+}
+
+/** Freezes or thaws a cgroup and waits until it is so. */
+export async function freezeCgroup(directory: string, frozen: boolean, timeoutMs = 10_000): Promise<void> {
+  await writeFile(join(directory, 'cgroup.freeze'), frozen ? '1' : '0')
+  const deadline = performance.now() + timeoutMs
+  for (let pause = 1; !(await eventIs(directory, 'frozen', frozen)); pause = Math.min(pause * 2, 20)) {
+    if (performance.now() > deadline)
+      throw new VpsError('FREEZE_TIMEOUT', `a process does not ${frozen ? 'freeze' : 'thaw'} in ${directory}`)
+    await sleep(pause)
+  }
+}
+
+/** Whether a line of `cgroup.events` says `wanted`; a missing cgroup has neither processes nor frost. */
+async function eventIs(directory: string, event: 'populated' | 'frozen', wanted: boolean): Promise<boolean> {
+  const text = await ifGone(readFile(join(directory, 'cgroup.events'), 'utf8'), `${event} 0`)
+  return new RegExp(`^${event} 1$`, 'm').test(text) === wanted
+}
+
+/** The pids of every process in the tree, by directory order. */
+export async function processesIn(directory: string): Promise<number[]> {
+  const text = await ifGone(readFile(join(directory, 'cgroup.procs'), 'utf8'), '')
+  const own = text
+    .split('\n')
+    .filter(line => line !== '')
+    .map(Number)
+  const below = await Promise.all((await childGroups(directory)).map(processesIn))
+  return [...own, ...below.flat()]
+}
+
+async function childGroups(directory: string): Promise<string[]> {
+  const entries = await ifGone(readdir(directory, {withFileTypes: true}), [])
+  return entries.filter(entry => entry.isDirectory()).map(entry => join(directory, entry.name))
+}
+
+/** cgroup files of a group that was just removed answer ENODEV; threaded ones have no list of processes (EOPNOTSUPP). */
+async function ifGone<Value>(promise: Promise<Value>, fallback: Value): Promise<Value> {
+  try {
+    return await promise
+  } catch (error) {
+    if (['ENOENT', 'ENODEV', 'EOPNOTSUPP'].includes(errno(error) ?? '')) return fallback
+    throw error
+  }
+}

@@ -1,0 +1,58 @@
+import {readFile} from 'node:fs/promises'
+import {changedKeys, editDefinition, parseDefinition, requireValid} from '../definition/index.ts'
+import {ExitCode, VpsError} from '../errors.ts'
+import {ifMissing, reservedTrees, serverPaths, writeFileAtomic} from '../host/index.ts'
+import {readRecord} from './record.ts'
+import {readRun} from './run-state.ts'
+import type {Context, SetReport} from './types.ts'
+
+/** `value` undefined removes the key. */
+export interface Assignment {
+  readonly path: string
+  readonly value: string | undefined
+}
+
+/** `vps set`: changes keys of the definition, under the server's lock; comments and layout stay. */
+export async function set(
+  context: Context,
+  name: string,
+  assignments: readonly Assignment[],
+): Promise<SetReport> {
+  const text = await readDefinition(context, name)
+  return await replaceDefinition(context, name, editDefinition(text, [...assignments]).text)
+}
+
+/** `vps edit`: replaces the definition, under the server's lock; an invalid one is refused and nothing changes. */
+export async function replaceDefinition(context: Context, name: string, text: string): Promise<SetReport> {
+  const {paths} = context
+  const {definition: file} = serverPaths(paths, name)
+  const before = parseDefinition(await readDefinition(context, name), {file, name})
+  const after = requireValid(parseDefinition(text, {file, name, reserved: reservedTrees(paths)}))
+  const {live, restart} = changedKeys(before.definition, after)
+  const keys = [...live, ...restart]
+  if (keys.includes('name'))
+    throw refusal("a definition cannot change its server's name", `use \`vps rename ${name} NEW\``)
+  if (keys.some(key => /^template\b/.test(key)) && readRecord(paths, name) !== undefined)
+    throw refusal(
+      `the template of server ${name} is fixed since its creation`,
+      'create a new server from the other template',
+    )
+  await writeFileAtomic(file, text)
+  // A stopped server has nothing to wait for.
+  return readRun(paths, name).kind === 'alive'
+    ? {name, live, afterRestart: restart}
+    : {name, live: keys, afterRestart: []}
+}
+
+async function readDefinition({paths}: Context, name: string): Promise<string> {
+  const {definition} = serverPaths(paths, name)
+  const text = await ifMissing(readFile(definition, 'utf8'), undefined)
+  if (text !== undefined) return text
+  throw new VpsError('NO_DEFINITION', `server ${name} has lost its definition: ${definition} is missing`, {
+    suggestions: ['write that file again'],
+  })
+}
+
+function refusal(message: string, suggestion: string): VpsError {
+  return new VpsError('CANNOT_CHANGE', message, {suggestions: [suggestion], exitCode: ExitCode.wrongUse})
+}

@@ -1,0 +1,113 @@
+import {existsSync} from 'node:fs'
+import {readFile, rm} from 'node:fs/promises'
+import {dirname, resolve} from 'node:path'
+import {type Definition, editDefinition, parseDefinition, requireValid} from '../definition/index.ts'
+import {ExitCode, VpsError} from '../errors.ts'
+import {
+  type HostPaths,
+  ifMissing,
+  releaseIdSlot,
+  renameDurable,
+  reservedTrees,
+  serverPaths,
+  takeIdSlot,
+  writeFileAtomic,
+} from '../host/index.ts'
+import {ensureImage, imageExists} from '../image/index.ts'
+import type {Assignment} from './change.ts'
+import {creatingPath} from './journal.ts'
+import {newRecord, writeRecord} from './record.ts'
+import {wrongState} from './session.ts'
+import {makeStorage, removeStorage} from './storage-tree.ts'
+import type {Context} from './types.ts'
+
+/** What the definition of a new server is made from: a text, a file or a template's name, and changes to that. */
+export interface CreateSource {
+  readonly definitionText?: string | undefined
+  readonly file?: string | undefined
+  readonly template?: string | undefined
+  readonly set?: readonly Assignment[] | undefined
+}
+
+interface Draft {
+  readonly definition: Definition
+  /** To be written as the server's definition; `undefined` when it is there already. */
+  readonly text: string | undefined
+  /** What relative paths in the definition are relative to. */
+  readonly directory: string
+}
+
+/** Makes the server `name`, under its lock: its storage, its id range, its definition. */
+export async function create(context: Context, name: string, source: CreateSource): Promise<void> {
+  const {paths, config, progress} = context
+  const files = serverPaths(paths, name)
+  if (existsSync(files.storage))
+    throw wrongState(`server ${name} exists already`, `see it with \`vps show ${name}\``)
+  const draft = await draftDefinition(paths, name, source)
+  const image = await ensureImage(draft.definition.template, {paths, progress, directory: draft.directory})
+
+  await using undo = new AsyncDisposableStack() // runs unless moved: undone on any failure
+  const journal = creatingPath(paths, name)
+  undo.defer(async () => await removeStorage(journal))
+  await makeStorage(journal)
+  const slot = undo.adopt(await takeIdSlot(paths, config, name), taken => releaseIdSlot(paths, taken, name))
+  await writeRecord(journal, newRecord(slot, image.id))
+  if (!imageExists(paths, image.id))
+    // removed by another command before our record said that we need it
+    throw new VpsError('IMAGE_GONE', `image ${image.id} was just removed`, {suggestions: ['try again']})
+  if (draft.text !== undefined) {
+    undo.defer(async () => await rm(files.definition, {force: true}))
+    await writeFileAtomic(files.definition, draft.text)
+  }
+  await renameDurable(journal, files.storage)
+  undo.move()
+}
+
+async function draftDefinition(paths: HostPaths, name: string, source: CreateSource): Promise<Draft> {
+  const {definition: target} = serverPaths(paths, name)
+  const present = await ifMissing(readFile(target, 'utf8'), undefined)
+  if (present === undefined) return await newDefinition(paths, name, source)
+  if (
+    Object.values(source).some(value => value !== undefined && !(Array.isArray(value) && value.length === 0))
+  )
+    throw wrongState(
+      `there is a definition of ${name} already: ${target}`,
+      `create the server from it with \`vps create ${name}\` alone, or remove the file`,
+    )
+  const definition = requireValid(
+    parseDefinition(present, {file: target, name, reserved: reservedTrees(paths)}),
+  )
+  return {definition, text: undefined, directory: dirname(target)}
+}
+
+async function newDefinition(paths: HostPaths, name: string, source: CreateSource): Promise<Draft> {
+  const {text: original, file} = await sourceText(serverPaths(paths, name).definition, name, source)
+  const changes = [...nameChange(original, name, file), ...(source.set ?? [])]
+  const text = changes.length === 0 ? original : editDefinition(original, changes).text
+  const definition = requireValid(parseDefinition(text, {file, name, reserved: reservedTrees(paths)}))
+  return {definition, text, directory: dirname(file)}
+}
+
+async function sourceText(
+  target: string,
+  name: string,
+  {definitionText, file, template}: CreateSource,
+): Promise<{text: string; file: string}> {
+  if ([definitionText, file, template].filter(value => value !== undefined).length > 1)
+    throw new VpsError('WRONG_USE', 'give a definition or a template, not both', {
+      exitCode: ExitCode.wrongUse,
+    })
+  if (definitionText !== undefined) return {text: definitionText, file: target}
+  if (file === undefined) return {text: `name: ${name}\ntemplate: ${template ?? 'host'}\n`, file: target}
+  try {
+    return {text: await readFile(file, 'utf8'), file: resolve(file)}
+  } catch (error) {
+    throw new VpsError('CANNOT_READ', `cannot read ${file}`, {cause: error, exitCode: ExitCode.wrongUse})
+  }
+}
+
+/** The name that was asked for wins over the one in the text, so that one file can make many servers. */
+function nameChange(text: string, name: string, file: string): Assignment[] {
+  const {definition} = parseDefinition(text, {file, name})
+  return definition.name === name ? [] : [{path: 'name', value: name}]
+}

@@ -1,0 +1,31 @@
+import {existsSync} from 'node:fs'
+import {rm} from 'node:fs/promises'
+import {renameDurable, serverPaths, syncDirectory} from '../host/index.ts'
+import {destroyingPath} from './journal.ts'
+import {fileKey, readRecord} from './record.ts'
+import {completeDestroy} from './repair.ts'
+import {readRun} from './run-state.ts'
+import {wrongState} from './session.ts'
+import {stop} from './stop.ts'
+import type {Context} from './types.ts'
+
+/** Removes the server `name` and all that it has, under its lock. `force` stops it first. */
+export async function destroy(context: Context, name: string, force: boolean): Promise<void> {
+  const {paths} = context
+  const {definition, storage} = serverPaths(paths, name)
+  if (readRun(paths, name).kind === 'alive') {
+    if (!force)
+      throw wrongState(`server ${name} is running`, `stop it first: \`vps stop ${name}\``, 'or use `--force`')
+    await stop(context, name, {})
+  }
+  const key = fileKey(definition)
+  if (!existsSync(storage)) {
+    await rm(definition, {force: true})
+    await syncDirectory(paths.definitions)
+    return
+  }
+  const uuid = readRecord(paths, name)?.uuid ?? 'unknown0'
+  const journal = destroyingPath(paths, name, uuid, key)
+  await renameDurable(storage, journal)
+  await completeDestroy(context, name, journal, key)
+}

@@ -1,0 +1,44 @@
+import {existsSync} from 'node:fs'
+import {join} from 'node:path'
+import {serverPaths} from '../host/index.ts'
+import {freezeCgroup} from './cgroup.ts'
+import {type RunState, readRun, readText} from './run-state.ts'
+import {wrongState} from './session.ts'
+import {guestGroups} from './stop.ts'
+import type {Context} from './types.ts'
+
+/** `vps pause`, under the lock: no process of the server runs any more, all keep what they have. */
+export async function pause(context: Context, name: string): Promise<void> {
+  const state = runningState(context, name)
+  if (isPaused(state))
+    throw wrongState(`server ${name} is paused already`, `wake it with \`vps resume ${name}\``)
+  await using undo = new AsyncDisposableStack()
+  for (const directory of guestGroups(state)) {
+    if (!existsSync(directory)) continue
+    undo.defer(async () => await freezeCgroup(directory, false))
+    await freezeCgroup(directory, true)
+  }
+  undo.move()
+}
+
+/** `vps resume`, under the lock. */
+export async function resume(context: Context, name: string): Promise<void> {
+  const state = runningState(context, name)
+  if (!isPaused(state)) throw wrongState(`server ${name} is not paused`)
+  for (const directory of guestGroups(state)) if (existsSync(directory)) await freezeCgroup(directory, false)
+}
+
+/** Whether the server's processes are frozen; a file of the cgroup tells. */
+export function isPaused(state: Pick<RunState, 'cgroup'>): boolean {
+  return readText(join(state.cgroup, 'payload', 'cgroup.freeze'))?.trim() === '1'
+}
+
+/** @throws VpsError WRONG_STATE (exit 4) unless `name` runs */
+export function runningState({paths}: Pick<Context, 'paths'>, name: string): RunState {
+  const run = readRun(paths, name)
+  if (run.kind === 'alive') return run.state
+  const {storage} = serverPaths(paths, name)
+  if (!existsSync(storage))
+    throw wrongState(`server ${name} is not created yet`, `create it with \`vps create ${name}\``)
+  throw wrongState(`server ${name} is not running`, `start it with \`vps start ${name}\``)
+}

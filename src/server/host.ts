@@ -1,0 +1,249 @@
+import {
+  type Check,
+  checkHost,
+  type HostConfig,
+  type HostPaths,
+  hostPaths,
+  type Progress,
+  readHostConfig,
+  silent,
+} from '../host/index.ts'
+import {type ImageInfo, listImages, listTemplates} from '../image/index.ts'
+import {explain, type LaunchPlan} from '../launch/index.ts'
+import {type AttachOptions, attachWords, consoleWords} from './attach.ts'
+import {type Assignment, replaceDefinition, set} from './change.ts'
+import {type CreateSource, create} from './create.ts'
+import {destroy} from './destroy.ts'
+import {pause, resume} from './freeze.ts'
+import {findLeftovers, leftoversCheck, repairAll} from './leftovers.ts'
+import {type ListFilter, list, resolveNames, type Selection, serverNames} from './list.ts'
+import {type LogOptions, logs} from './logs.ts'
+import {planStart} from './plan.ts'
+import {processes} from './processes.ts'
+import {rename} from './rename.ts'
+import {readRun} from './run-state.ts'
+import {openSession, requireServer, type Session} from './session.ts'
+import {show} from './show.ts'
+import {type StartOptions, start, waitReady} from './start.ts'
+import {type StopOptions, stop} from './stop.ts'
+import type {
+  Context,
+  ProcessRow,
+  ServerDetails,
+  ServerView,
+  SetReport,
+  StartReport,
+  StopReport,
+} from './types.ts'
+
+/** What every verb takes: who is told what it does. */
+export interface VerbOptions {
+  readonly progress?: Progress | undefined
+}
+
+export interface HostOptions extends VerbOptions {
+  /** Prefixes /etc/vps, /var/lib/vps and /run/vps; default: `VPS_ROOT`, else the real host. */
+  readonly root?: string | undefined
+}
+
+/** The plan of a start, and the same in words. */
+export interface ExplainedPlan extends LaunchPlan {
+  readonly text: string
+}
+
+/**
+ * The servers of one host. There is no daemon behind it: every verb reads what is so from files, locks the server it is
+ * about, repairs what a crash left of it, and then acts. Several processes may use one host at once.
+ *
+ * All verbs throw VpsError; its `exitCode` is what the command line ends with.
+ */
+export class Host {
+  readonly paths: HostPaths
+  readonly #config: HostConfig
+  readonly #progress: Progress
+
+  private constructor(paths: HostPaths, config: HostConfig, progress: Progress) {
+    this.paths = paths
+    this.#config = config
+    this.#progress = progress
+  }
+
+  /** @throws VpsError BAD_HOST_CONFIG (exit 2) */
+  static async open({root, progress}: HostOptions = {}): Promise<Host> {
+    const paths = hostPaths(root)
+    return new Host(paths, await readHostConfig(paths), progress ?? silent)
+  }
+
+  /** Makes a server from a definition, a file or a template. With `start`, also starts it; if that fails, it still exists. */
+  async create(
+    name: string,
+    {
+      start: started,
+      progress,
+      ...source
+    }: CreateSource & VerbOptions & {readonly start?: boolean | undefined} = {},
+  ): Promise<ServerView> {
+    const context = this.#context(progress)
+    await using _session = await openSession(context, 'create', name)
+    await create(context, name, source)
+    if (started) await start(context, name)
+    return await this.#view(name)
+  }
+
+  /** Starts a server; with `wait`, returns when it says that it is up. */
+  async start(name: string, options: StartOptions & VerbOptions = {}): Promise<StartReport> {
+    const context = this.#context(options.progress)
+    const report = await this.#locked(context, 'start', name, () => start(context, name))
+    return options.wait ? await waitReady(context, report, options.timeoutMs) : report
+  }
+
+  /** What a start would do. */
+  async explain(name: string, {progress}: VerbOptions = {}): Promise<ExplainedPlan> {
+    const context = this.#context(progress)
+    await requireServer(context, name)
+    const plan = await planStart(context, name)
+    return {...plan, text: explain(plan)}
+  }
+
+  async stop(name: string, options: StopOptions & VerbOptions = {}): Promise<StopReport> {
+    const context = this.#context(options.progress)
+    return await this.#locked(context, 'stop', name, () => stop(context, name, options))
+  }
+
+  /** Stops a server and starts it from its present definition; one that does not run is started. */
+  async restart(
+    name: string,
+    {timeoutMs, wait, progress}: Pick<StopOptions, 'timeoutMs'> & StartOptions & VerbOptions = {},
+  ): Promise<StartReport> {
+    const context = this.#context(progress)
+    const report = await this.#locked(context, 'restart', name, async () => {
+      if (readRun(this.paths, name).kind === 'alive') {
+        await planStart(context, name) // a definition that can't be started shall not stop what runs
+        await stop(context, name, {timeoutMs})
+      }
+      return await start(context, name)
+    })
+    return wait ? await waitReady(context, report) : report
+  }
+
+  /** Freezes all processes of a server. */
+  async pause(name: string, {progress}: VerbOptions = {}): Promise<void> {
+    const context = this.#context(progress)
+    await this.#locked(context, 'pause', name, () => pause(context, name))
+  }
+
+  async resume(name: string, {progress}: VerbOptions = {}): Promise<void> {
+    const context = this.#context(progress)
+    await this.#locked(context, 'resume', name, () => resume(context, name))
+  }
+
+  /** Removes a server with its definition and all its files; a running one only with `force`, which stops it first. */
+  async destroy(
+    name: string,
+    {force, progress}: VerbOptions & {readonly force?: boolean | undefined} = {},
+  ): Promise<void> {
+    const context = this.#context(progress)
+    await using session = await openSession(context, 'destroy', name)
+    await requireServer(context, name)
+    await destroy(context, name, force === true)
+    await session.forget(name)
+  }
+
+  async rename(from: string, to: string, {progress}: VerbOptions = {}): Promise<void> {
+    const context = this.#context(progress)
+    await using session = await openSession(context, 'rename', from, to)
+    await requireServer(context, from)
+    await rename(context, from, to)
+    await session.forget(from)
+  }
+
+  /** Changes keys of a server's definition; comments and layout stay. */
+  async set(
+    name: string,
+    assignments: readonly Assignment[],
+    {progress}: VerbOptions = {},
+  ): Promise<SetReport> {
+    const context = this.#context(progress)
+    return await this.#locked(context, 'set', name, () => set(context, name, assignments))
+  }
+
+  /** Replaces a server's definition; an invalid one is refused. */
+  async replaceDefinition(name: string, text: string, {progress}: VerbOptions = {}): Promise<SetReport> {
+    const context = this.#context(progress)
+    return await this.#locked(context, 'edit', name, () => replaceDefinition(context, name, text))
+  }
+
+  async list(filter: ListFilter = {}): Promise<ServerView[]> {
+    return await list(this.paths, filter)
+  }
+
+  async show(name: string): Promise<ServerDetails> {
+    return await show(this.#context(), name)
+  }
+
+  /** The processes of servers, default: of all. */
+  async processes(names?: readonly string[]): Promise<ProcessRow[]> {
+    const known = names === undefined ? serverNames(this.paths) : await this.resolve({names})
+    return await processes(this.paths, known)
+  }
+
+  /** For `execAttach`: runs a command in a running server. */
+  async attachWords(name: string, options: AttachOptions): Promise<Buffer> {
+    await requireServer(this.#context(), name)
+    return await attachWords(this.#context(), name, options)
+  }
+
+  /** For `execAttach`: sits down at a running server's console. */
+  async consoleWords(name: string): Promise<Buffer> {
+    await requireServer(this.#context(), name)
+    return await consoleWords(this.#context(), name)
+  }
+
+  /** What the console has shown, oldest first; with `follow` it goes on until the consumer stops. */
+  async *logs(name: string, options: LogOptions = {}): AsyncGenerator<Buffer> {
+    await requireServer(this.#context(), name)
+    yield* logs(this.paths, name, options)
+  }
+
+  /** The names that a command's arguments mean, sorted. */
+  async resolve(selection: Selection): Promise<string[]> {
+    return await resolveNames(this.paths, selection)
+  }
+
+  async templates(): ReturnType<typeof listTemplates> {
+    return await listTemplates(this.paths)
+  }
+
+  async images(): Promise<ImageInfo[]> {
+    return await listImages(this.paths)
+  }
+
+  /** Everything that the host needs, each with how to get it. Changes nothing. */
+  async doctor(): Promise<Check[]> {
+    return [...(await checkHost(this.paths)), leftoversCheck(await findLeftovers(this.paths))]
+  }
+
+  /** Repairs what interrupted commands left of any server; returns the names of those that were looked at. */
+  async repairAll({progress}: VerbOptions = {}): Promise<string[]> {
+    return await repairAll(this.#context(progress))
+  }
+
+  #context(progress: Progress = this.#progress): Context {
+    return {paths: this.paths, config: this.#config, progress}
+  }
+
+  async #locked<Result>(
+    context: Context,
+    verb: string,
+    name: string,
+    work: (session: Session) => Promise<Result>,
+  ): Promise<Result> {
+    await using session = await openSession(context, verb, name)
+    await requireServer(context, name)
+    return await work(session)
+  }
+
+  async #view(name: string): Promise<ServerView> {
+    return await show(this.#context(), name)
+  }
+}

@@ -1,0 +1,24 @@
+/*
+ * The server room: the life of one server, from create to destroy, over crashes of anything at any point. It owns the state
+ * on disk (server.json, journals, summaries) and speaks to supervisors; how a start is done is the launch room's.
+ */
+export type {AttachOptions} from './attach.ts'
+export type {Assignment} from './change.ts'
+export type {CreateSource} from './create.ts'
+export {StartFault} from './fault.ts'
+export {type ExplainedPlan, Host, type HostOptions, type VerbOptions} from './host.ts'
+export type {Leftover} from './leftovers.ts'
+export type {ListFilter, Selection} from './list.ts'
+export type {LogOptions} from './logs.ts'
+export type {StartOptions} from './start.ts'
+export type {StopOptions} from './stop.ts'
+export type {
+  Phase,
+  ProcessRow,
+  ServerDetails,
+  ServerState,
+  ServerView,
+  SetReport,
+  StartReport,
+  StopReport,
+} from './types.ts'

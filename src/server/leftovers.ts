@@ -1,0 +1,77 @@
+import {existsSync} from 'node:fs'
+import {readdir} from 'node:fs/promises'
+import {join} from 'node:path'
+import {
+  type Check,
+  type HostPaths,
+  ifMissing,
+  listIdSlots,
+  removeTemporaries,
+  serverPaths,
+} from '../host/index.ts'
+import {cgroupParent} from './cgroup.ts'
+import {journalNames, listDirectory, readJournals} from './journal.ts'
+import {serverNames} from './list.ts'
+import {readRun} from './run-state.ts'
+import {openSession} from './session.ts'
+import type {Context} from './types.ts'
+
+/** Something that an interrupted command or a dead supervisor left. */
+export interface Leftover {
+  readonly name: string
+  readonly what: string
+}
+
+/** Looks for leftovers of every server, without locks: what a command is just at work on may be among them. */
+export async function findLeftovers(paths: HostPaths): Promise<Leftover[]> {
+  const journals = readJournals(paths).flatMap(journal =>
+    journalNames(journal).map(name => ({name, what: `an interrupted ${VERBS[journal.kind]}`})),
+  )
+  const slots = (await listIdSlots(paths))
+    .filter(({owner}) => isNowhere(paths, owner))
+    .map(({slot, owner}) => ({name: owner, what: `id range ${slot} of no server`}))
+  const runs = listDirectory(paths.runServers)
+    .filter(name => ['dead', 'bare'].includes(readRun(paths, name).kind))
+    .map(name => ({name, what: 'a supervisor that died'}))
+  const groups = (await cgroupNames(paths))
+    .filter(name => readRun(paths, name).kind === 'none')
+    .map(name => ({name, what: 'a cgroup of no running server'}))
+  return [...journals, ...slots, ...runs, ...groups]
+}
+
+const VERBS = {creating: 'create', destroying: 'destroy', renaming: 'rename'} as const
+
+export function leftoversCheck(found: readonly Leftover[]): Check {
+  const shown = found.map(({name, what}) => `${name}: ${what}`).join('; ')
+  return {
+    id: 'leftovers',
+    title: 'leftovers of interrupted commands',
+    state: found.length === 0 ? 'ok' : 'warning',
+    found: found.length === 0 ? 'none' : shown,
+    fix: found.length === 0 ? '' : 'vps doctor --repair',
+  }
+}
+
+/** Repairs every server that has leftovers, each under its lock. Returns their names. */
+export async function repairAll(context: Context): Promise<string[]> {
+  const {paths} = context
+  await removeTemporaries(paths.definitions)
+  const names = [...new Set((await findLeftovers(paths)).map(({name}) => name))].sort()
+  for (const name of names) {
+    await using session = await openSession(context, 'repair', name)
+    if (!serverNames(paths).includes(name)) await session.forget(name)
+  }
+  return names
+}
+
+function isNowhere(paths: HostPaths, name: string): boolean {
+  const moving = readJournals(paths).some(journal => journalNames(journal).includes(name))
+  return !moving && !existsSync(serverPaths(paths, name).storage)
+}
+
+async function cgroupNames(paths: HostPaths): Promise<string[]> {
+  const parent = await cgroupParent(paths).catch(() => undefined) // without cgroup2 there are none
+  if (parent === undefined) return []
+  const entries = await ifMissing(readdir(join(parent.directory), {withFileTypes: true}), [])
+  return entries.filter(entry => entry.isDirectory()).map(entry => entry.name)
+}

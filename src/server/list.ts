@@ -1,0 +1,78 @@
+import {serverName} from '../definition/index.ts'
+import {ExitCode, VpsError} from '../errors.ts'
+import type {HostPaths} from '../host/index.ts'
+import {listDirectory, readJournals} from './journal.ts'
+import {noSuchServer} from './session.ts'
+import {readSummaries, type Summary} from './summaries.ts'
+import {isSupervised} from './supervisors.ts'
+import type {ServerView} from './types.ts'
+import {viewServer} from './view.ts'
+
+export interface ListFilter {
+  readonly names?: readonly string[] | undefined
+  readonly tag?: string | undefined
+}
+
+/** Which servers a command is about. */
+export interface Selection extends ListFilter {
+  readonly all?: boolean | undefined
+}
+
+/** Views of the servers, sorted by name: a few small files each, milliseconds for a thousand. */
+export async function list(paths: HostPaths, {names, tag}: ListFilter = {}): Promise<ServerView[]> {
+  const known = serverNames(paths)
+  const wanted = names === undefined ? known : checkedNames(names, known)
+  const summaries = await readSummaries(paths, wanted)
+  const views = await Promise.all([...summaries].map(([name, summary]) => view(paths, name, summary)))
+  return tag === undefined ? views : views.filter(view => view.tags.includes(tag))
+}
+
+async function view(paths: HostPaths, name: string, summary: Summary): Promise<ServerView> {
+  const first = viewServer(paths, name, summary)
+  // Its supervisor is gone: lost, or its last child is just cleaning up.
+  if (first.state !== 'crashed' || !(await isSupervised(paths, name))) return first
+  return {...first, state: 'stopping'}
+}
+
+/**
+ * The names that a selection means, sorted and each once. Names and a tag add up.
+ * @throws VpsError NO_SUCH_SERVER (exit 3) for an unknown name, NOTHING_SELECTED (exit 2) for an empty selection
+ */
+export async function resolveNames(paths: HostPaths, {names = [], all, tag}: Selection): Promise<string[]> {
+  const known = serverNames(paths)
+  if (all) return known
+  if (names.length === 0 && tag === undefined)
+    throw new VpsError('NOTHING_SELECTED', 'no server is named', {
+      suggestions: ['name servers, or use `--tag TAG` or `--all`'],
+      exitCode: ExitCode.wrongUse,
+    })
+  const tagged = tag === undefined ? [] : (await list(paths, {tag})).map(view => view.name)
+  return [...new Set([...checkedNames(names, known), ...tagged])].sort()
+}
+
+/** Every server that has a definition, storage, or a journal of an interrupted verb; sorted. */
+export function serverNames(paths: HostPaths): string[] {
+  const defined = listDirectory(paths.definitions)
+    .filter(entry => entry.endsWith('.yaml') && !entry.startsWith('.'))
+    .map(entry => entry.slice(0, -'.yaml'.length))
+  const stored = listDirectory(paths.servers).filter(entry => !entry.startsWith('.'))
+  const moving = readJournals(paths)
+    .filter(journal => journal.kind === 'renaming')
+    .map(journal => journal.name)
+  return [...new Set([...defined, ...stored, ...moving])].filter(isName).sort()
+}
+
+function checkedNames(names: readonly string[], known: readonly string[]): string[] {
+  const all = new Set(known)
+  for (const name of names) if (!all.has(serverName(name))) throw noSuchServer(name)
+  return [...new Set(names)].sort()
+}
+
+/** An admin's stray file (`notes old.yaml`) is no server. */
+function isName(name: string): boolean {
+  try {
+    return serverName(name) === name
+  } catch {
+    return false
+  }
+}

@@ -1,0 +1,58 @@
+import {randomUUID} from 'node:crypto'
+import {readFileSync, statSync} from 'node:fs'
+import {errno, type HostPaths, serverPaths, storagePaths, writeFileAtomic} from '../host/index.ts'
+
+/** server.json: what vps chose for a server, kept apart from what the admin said in the definition. */
+export interface ServerRecord {
+  readonly version: 1
+  /** Stable for the server's life, over renames too. */
+  readonly uuid: string
+  /** Its id range, see `slotRange`. */
+  readonly slot: number
+  /** The id of its image. */
+  readonly image: string
+  /** ISO 8601 */
+  readonly created: string
+}
+
+export function newRecord(slot: number, image: string): ServerRecord {
+  return {version: 1, uuid: randomUUID(), slot, image, created: new Date().toISOString()}
+}
+
+export async function writeRecord(storage: string, record: ServerRecord): Promise<void> {
+  await writeFileAtomic(storagePaths(storage).record, `${JSON.stringify(record, null, 2)}\n`, {mode: 0o600})
+}
+
+/** The record in a storage directory or journal; `undefined` when it is missing or not whole. */
+export function readRecordAt(storage: string): ServerRecord | undefined {
+  try {
+    const value: unknown = JSON.parse(readFileSync(storagePaths(storage).record, 'utf8'))
+    return isRecord(value) ? value : undefined
+  } catch (error) {
+    if (error instanceof SyntaxError || errno(error) === 'ENOENT' || errno(error) === 'ENOTDIR')
+      return undefined
+    throw error
+  }
+}
+
+export function readRecord(paths: HostPaths, name: string): ServerRecord | undefined {
+  return readRecordAt(serverPaths(paths, name).storage)
+}
+
+/** Tells one version of a file from another: `INODE-MTIME`; `none` without a file. */
+export function fileKey(path: string): string {
+  const found = statSync(path, {throwIfNoEntry: false, bigint: true})
+  return found === undefined ? 'none' : `${found.ino}-${found.mtimeNs}`
+}
+
+function isRecord(value: unknown): value is ServerRecord {
+  if (typeof value !== 'object' || value === null) return false
+  const {version, uuid, slot, image, created} = value as Partial<Record<keyof ServerRecord, unknown>>
+  return (
+    version === 1 &&
+    typeof uuid === 'string' &&
+    Number.isSafeInteger(slot) &&
+    typeof image === 'string' &&
+    typeof created === 'string'
+  )
+}

@@ -1,0 +1,57 @@
+import {rm} from 'node:fs/promises'
+import {join} from 'node:path'
+import {setTimeout as sleep} from 'node:timers/promises'
+import {removeTree, serverPaths, writeFileAtomic} from '../host/index.ts'
+import {cgroupParent, removeCgroup} from './cgroup.ts'
+import {readRecord} from './record.ts'
+import {type Run, readRun} from './run-state.ts'
+import {isSupervised} from './supervisors.ts'
+import type {Context} from './types.ts'
+
+/** How long a supervisor may take to write its state, or to clean up. */
+const PATIENCE_MS = 5_000
+
+/** Under the lock: cleans up after a supervisor that died, and says so. Returns what is true then: alive or none. */
+export async function cleanRun(context: Context, name: string): Promise<Run & {kind: 'alive' | 'none'}> {
+  const run = await settledRun(context, name)
+  if (run.kind === 'alive' || run.kind === 'none') return run
+  await removeRun(context, name)
+  if (run.kind === 'dead') {
+    await noteLoss(context, name)
+    context.progress(`server ${name}'s supervisor had died; cleaned up`)
+  } else {
+    context.progress(`a start of server ${name} had been cut off; cleaned up`)
+  }
+  return {kind: 'none'}
+}
+
+/**
+ * What is true once no supervisor is about to change it: one whose starter was killed gets the time to tell, one that has
+ * ended the time to clean up. (No command is at work: we hold the lock.)
+ */
+async function settledRun({paths}: Context, name: string): Promise<Run> {
+  const deadline = performance.now() + PATIENCE_MS
+  for (;;) {
+    const first = readRun(paths, name)
+    if (first.kind === 'alive' || first.kind === 'none') return first
+    const busy = await isSupervised(paths, name)
+    const run = readRun(paths, name) // anew: what was at work may just have finished
+    if (!busy || performance.now() > deadline) return run
+    await sleep(3)
+  }
+}
+
+/** Kills what is left of a server that is not to run, and removes its cgroup and its run directory. */
+export async function removeRun({paths}: Context, name: string): Promise<void> {
+  const {directory} = await cgroupParent(paths)
+  await removeCgroup(join(directory, name))
+  await removeTree(serverPaths(paths, name).run)
+}
+
+/** `vps show` shall tell that the server did not stop but was lost. Not worth failing for on a full disk. */
+export async function noteLoss({paths}: Context, name: string): Promise<void> {
+  const {exit} = serverPaths(paths, name)
+  if (readRecord(paths, name) === undefined) return
+  const text = `lost ${Math.floor(Date.now() / 1000)}\n`
+  await writeFileAtomic(exit, text, {mode: 0o600, sync: false}).catch(() => rm(exit, {force: true}))
+}

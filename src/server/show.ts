@@ -1,0 +1,43 @@
+import {parseDefinition} from '../definition/index.ts'
+import {IDS_PER_SERVER, serverPaths} from '../host/index.ts'
+import {list} from './list.ts'
+import {readRecord} from './record.ts'
+import {readRun, readText} from './run-state.ts'
+import {noSuchServer} from './session.ts'
+import type {Context, ServerDetails} from './types.ts'
+import {isoTime} from './view.ts'
+
+/** All that is known about the server `name`. */
+export async function show({paths, config}: Context, name: string): Promise<ServerDetails> {
+  const [view] = await list(paths, {names: [name]})
+  if (view === undefined) throw noSuchServer(name)
+  const files = serverPaths(paths, name)
+  const record = readRecord(paths, name)
+  const run = readRun(paths, name)
+  const text = readText(files.definition)
+  const loaded = text === undefined ? undefined : parseDefinition(text, {file: files.definition, name})
+  const valid = loaded?.problems.every(problem => problem.grade !== 'error') === true
+  const exitSeconds = Number(/ (\d{6,})$/.exec(readText(files.exit)?.trim() ?? '')?.[1] ?? 0)
+  const slotFirst = record === undefined ? 0 : config.ids.first + record.slot * IDS_PER_SERVER
+  return {
+    ...view,
+    uuid: record?.uuid ?? null,
+    created: record?.created ?? null,
+    definition: valid ? (loaded?.definition ?? null) : null,
+    problems: loaded?.problems ?? [],
+    ids:
+      record === undefined
+        ? null
+        : {first: run.kind === 'alive' ? run.state.idBase : slotFirst, count: IDS_PER_SERVER},
+    supervisor: run.kind === 'alive' ? run.state.supervisor : null,
+    cgroup: run.kind === 'alive' ? run.state.cgroup : null,
+    lastExitAt: exitSeconds > 0 ? isoTime(exitSeconds) : null,
+    files: {
+      definition: files.definition,
+      storage: files.storage,
+      upper: files.upper,
+      log: files.console,
+      run: files.run,
+    },
+  }
+}

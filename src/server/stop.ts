@@ -1,0 +1,124 @@
+import {closeSync} from 'node:fs'
+import {join} from 'node:path'
+import {loadDefinition} from '../definition/index.ts'
+import {VpsError} from '../errors.ts'
+import {errno, exists, serverPaths} from '../host/index.ts'
+import {pidfdOpen, pidfdSignal, pidfdWait} from '../native/index.ts'
+import {freezeCgroup} from './cgroup.ts'
+import {request} from './control.ts'
+import {noteLoss, removeRun} from './remains.ts'
+import {isProcess, type RunState, readRun, readText} from './run-state.ts'
+import {wrongState} from './session.ts'
+import type {Context, StopReport} from './types.ts'
+
+export interface StopOptions {
+  /** How long init may take before it is killed; default: the definition's. */
+  readonly timeoutMs?: number | undefined
+  /** Does not ask. */
+  readonly kill?: boolean | undefined
+}
+
+const DEFAULT_TIMEOUT_MS = 30_000
+/** What a supervisor may need beyond the time that init is given. */
+const GRACE_MS = 15_000
+const SIGKILL = 9
+
+/** Stops the server `name`, under its lock, and waits until its supervisor is gone and nothing of it is left. */
+export async function stop(context: Context, name: string, options: StopOptions): Promise<StopReport> {
+  const begin = performance.now()
+  const run = readRun(context.paths, name)
+  if (run.kind !== 'alive') throw wrongState(`server ${name} is not running`)
+  const timeoutMs = options.timeoutMs ?? (await definedTimeout(context, name))
+  const before = exitText(context, name)
+  const told = await askToStop(context, name, run.state, {...options, timeoutMs})
+  await removeRun(context, name)
+  const exit = told ?? (await foundExit(context, name, before))
+  const tookMs = Math.round(performance.now() - begin)
+  return {name, exit, tookMs, killed: options.kill === true || exit === `signaled ${SIGKILL}`}
+}
+
+/** Returns what the supervisor said of init's end; `undefined` when it was gone before it could. */
+async function askToStop(
+  {paths, progress}: Context,
+  name: string,
+  state: RunState,
+  {kill, timeoutMs}: StopOptions & {timeoutMs: number},
+): Promise<string | undefined> {
+  const pidfd = openSupervisor(state)
+  if (pidfd === undefined) return undefined
+  try {
+    await thaw(state)
+    const words = kill ? ['kill'] : ['stop', String(timeoutMs), '0']
+    const limit = (kill ? 0 : timeoutMs) + GRACE_MS
+    const lines = await request(serverPaths(paths, name).socket, words, {timeoutMs: limit})
+    await pidfdWait(pidfd, {signal: AbortSignal.timeout(GRACE_MS)})
+    return exitOf(lines)
+  } catch (error) {
+    if (isGone(error, state)) return undefined
+    progress(`server ${name}'s supervisor does not answer; it is killed, and its server with it`)
+    pidfdSignal(pidfd, SIGKILL)
+    await pidfdWait(pidfd, {signal: AbortSignal.timeout(GRACE_MS)})
+    return undefined
+  } finally {
+    closeSync(pidfd)
+  }
+}
+
+/** A descriptor of the supervisor that surely is this one: opened first, compared then. */
+function openSupervisor(state: RunState): number | undefined {
+  try {
+    const pidfd = pidfdOpen(state.supervisor)
+    if (isProcess(state.supervisor, state.supervisorStart)) return pidfd
+    closeSync(pidfd)
+  } catch (error) {
+    if (errno(error) !== 'ESRCH') throw error
+  }
+  return undefined
+}
+
+/** A frozen init hears nothing. */
+async function thaw(state: RunState): Promise<void> {
+  for (const directory of guestGroups(state))
+    if (await exists(directory)) await freezeCgroup(directory, false)
+}
+
+/** Where a server's processes are; its supervisor is beside them. */
+export function guestGroups({cgroup}: Pick<RunState, 'cgroup'>): string[] {
+  return [join(cgroup, 'payload'), join(cgroup, 'attach')]
+}
+
+function isGone(error: unknown, state: RunState): boolean {
+  const lost = error instanceof VpsError || errno(error) !== undefined
+  return lost && !isProcess(state.supervisor, state.supervisorStart)
+}
+
+function exitOf(lines: readonly string[]): string | undefined {
+  const line = lines.findLast(text => text.startsWith('stopped\t'))
+  return line === undefined ? undefined : withoutTime(line.slice('stopped\t'.length))
+}
+
+/** What the exit file says, if that is news. */
+async function foundExit(context: Context, name: string, before: string | undefined): Promise<string> {
+  const after = exitText(context, name)
+  if (after !== undefined && after !== before) return withoutTime(after)
+  await noteLoss(context, name)
+  return 'lost'
+}
+
+function exitText({paths}: Context, name: string): string | undefined {
+  return readText(serverPaths(paths, name).exit)?.trim()
+}
+
+/** `exited 0 1790000000` without the Unix seconds at its end. */
+export function withoutTime(exit: string): string {
+  return exit.replace(/ \d{6,}$/, '')
+}
+
+async function definedTimeout({paths}: Context, name: string): Promise<number> {
+  try {
+    const {definition} = await loadDefinition(serverPaths(paths, name).definition)
+    return Number.isFinite(definition.stop.timeout) ? definition.stop.timeout : DEFAULT_TIMEOUT_MS
+  } catch {
+    return DEFAULT_TIMEOUT_MS // a definition that was removed or broken shall not keep its server running
+  }
+}

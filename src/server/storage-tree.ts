@@ -1,0 +1,39 @@
+import {execFile} from 'node:child_process'
+import {chmod, mkdir} from 'node:fs/promises'
+import {dirname} from 'node:path'
+import {promisify} from 'node:util'
+import {VpsError} from '../errors.ts'
+import {storagePaths, syncDirectory, writeError} from '../host/index.ts'
+
+const run = promisify(execFile)
+
+/**
+ * Makes the directories of a server below `storage`, which must not exist. `upper` becomes the server's root directory, so
+ * it has the owner and the mode of one; everything above it is closed to the host's users, whom the guest's set-uid files
+ * must not serve.
+ */
+export async function makeStorage(storage: string): Promise<void> {
+  const {upper, work, log} = storagePaths(storage)
+  try {
+    await mkdir(storage, 0o700)
+    for (const directory of [dirname(upper), work, log]) await mkdir(directory, 0o700)
+    await mkdir(upper)
+    await chmod(upper, 0o755) // whatever the caller's umask is
+  } catch (error) {
+    throw await writeError(storage, error)
+  }
+}
+
+/**
+ * Removes a tree that a guest wrote to. By rm(1): it walks by descriptors, so a path deeper than PATH_MAX, which a guest
+ * can make on purpose, is no obstacle, and it stays on one file system.
+ */
+export async function removeStorage(storage: string): Promise<void> {
+  try {
+    await run('rm', ['-rf', '--one-file-system', '--', storage])
+    await syncDirectory(dirname(storage))
+  } catch (error) {
+    const text = error instanceof Error && 'stderr' in error ? String(error.stderr).trim().split('\n')[0] : ''
+    throw new VpsError('REMOVE_FAILED', `cannot remove ${storage}${text ? `: ${text}` : ''}`, {cause: error})
+  }
+}

@@ -1,0 +1,110 @@
+import {readFileSync, statSync} from 'node:fs'
+import {join} from 'node:path'
+import {parseDefinition} from '../definition/index.ts'
+import {type HostPaths, serverPaths, writeFileAtomic} from '../host/index.ts'
+import {readRecord} from './record.ts'
+import {readText} from './run-state.ts'
+
+/** What lists show of a definition and a record. */
+export interface Summary {
+  readonly template: string | null
+  readonly tags: readonly string[]
+  readonly autostart: boolean
+  readonly hostname: string | null
+  /** The image's id; null before `create`. */
+  readonly image: string | null
+  /** Why the definition is of no use; null when it is fine. */
+  readonly problem: string | null
+}
+
+interface Entry {
+  /** Both files' inode, size and time: the summary is good while this is true. */
+  readonly key: string
+  readonly summary: Summary
+}
+
+/** Raised whenever a summary or the definition's language changes. */
+const VERSION = 1
+
+/**
+ * Summaries of `names`. Parsing a thousand definitions takes a second, so the last list's are kept in one file of the
+ * cache and compared by inode, size and time of the two files they come from.
+ */
+export async function readSummaries(
+  paths: HostPaths,
+  names: readonly string[],
+): Promise<Map<string, Summary>> {
+  const file = join(paths.cache, 'summaries.json')
+  const cached = readCache(file)
+  const entries = new Map<string, Entry>()
+  let fresh = 0
+  for (const name of names) {
+    const key = summaryKey(paths, name)
+    const known = cached.get(name)
+    if (known?.key === key) entries.set(name, known)
+    else {
+      entries.set(name, {key, summary: summarise(paths, name)})
+      fresh++
+    }
+  }
+  if (fresh > 0) await writeCache(file, new Map([...cached, ...entries]), paths)
+  return new Map([...entries].map(([name, {summary}]) => [name, summary]))
+}
+
+function summaryKey(paths: HostPaths, name: string): string {
+  const {definition, record} = serverPaths(paths, name)
+  return [definition, record]
+    .map(path => {
+      const found = statSync(path, {throwIfNoEntry: false})
+      return found === undefined ? '-' : `${found.ino} ${found.size} ${found.mtimeMs}`
+    })
+    .join('/')
+}
+
+function summarise(paths: HostPaths, name: string): Summary {
+  const {definition: file} = serverPaths(paths, name)
+  const image = readRecord(paths, name)?.image ?? null
+  const text = readText(file)
+  if (text === undefined) return {...NOTHING, image, problem: `its definition is missing: ${file}`}
+  const {definition, problems} = parseDefinition(text, {file, name})
+  const error = problems.find(problem => problem.grade === 'error')
+  if (error !== undefined) {
+    const {line, column} = error.origin
+    return {...NOTHING, image, problem: `${name}.yaml:${line}:${column}: ${error.message}`}
+  }
+  const {template, tags, autostart, hostname} = definition
+  return {template: template.name, tags, autostart, hostname, image, problem: null}
+}
+
+const NOTHING: Summary = {
+  template: null,
+  tags: [],
+  autostart: false,
+  hostname: null,
+  image: null,
+  problem: null,
+}
+
+function readCache(file: string): Map<string, Entry> {
+  try {
+    const value: unknown = JSON.parse(readFileSync(file, 'utf8'))
+    return isCache(value) ? new Map(value.entries) : new Map()
+  } catch {
+    return new Map() // missing, not whole or not ours to read: it is only a cache
+  }
+}
+
+function isCache(value: unknown): value is {version: number; entries: [string, Entry][]} {
+  if (typeof value !== 'object' || value === null) return false
+  return 'version' in value && value.version === VERSION && 'entries' in value && Array.isArray(value.entries)
+}
+
+async function writeCache(
+  file: string,
+  entries: ReadonlyMap<string, Entry>,
+  paths: HostPaths,
+): Promise<void> {
+  const living = [...entries].filter(([name, {key}]) => key !== '-/-' && summaryKey(paths, name) === key)
+  const text = JSON.stringify({version: VERSION, entries: living})
+  await writeFileAtomic(file, text, {mode: 0o600, sync: false}).catch(() => {}) // no root or no space: no cache
+}

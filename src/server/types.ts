@@ -1,0 +1,106 @@
+import type {Definition, Problem} from '../definition/index.ts'
+import type {HostConfig, HostPaths, IdRange, Progress} from '../host/index.ts'
+
+/** What every verb is given. */
+export interface Context {
+  readonly paths: HostPaths
+  readonly config: HostConfig
+  readonly progress: Progress
+}
+
+/**
+ * `defined`: there is a definition and no storage yet. `crashed`: the supervisor died, and the server with it.
+ * `invalid`: the definition has errors, or is missing.
+ */
+export type ServerState =
+  | 'running'
+  | 'starting'
+  | 'stopping'
+  | 'paused'
+  | 'stopped'
+  | 'crashed'
+  | 'invalid'
+  | 'defined'
+
+/** One line of `vps list`. */
+export interface ServerView {
+  readonly name: string
+  readonly state: ServerState
+  /** The server said that it is up. */
+  readonly ready: boolean
+  /** Of its init, as the host sees it. */
+  readonly pid: number | null
+  /** When the state was entered, ISO 8601. */
+  readonly since: string | null
+  readonly template: string | null
+  readonly image: string | null
+  readonly tags: readonly string[]
+  readonly autostart: boolean
+  /** How often it was started again since `vps start`. */
+  readonly restarts: number
+  /** How init ended last: `exited 0`, `signaled 9`, `poweroff`, `rebooted`, `lost` (its supervisor died). */
+  readonly lastExit: string | null
+  readonly hostname: string | null
+  /** What is wrong with an `invalid` server. */
+  readonly problem: string | null
+}
+
+/** All that is known about one server. */
+export interface ServerDetails extends ServerView {
+  readonly uuid: string | null
+  readonly created: string | null
+  /** The definition with its defaults; null when it is invalid. */
+  readonly definition: Definition | null
+  readonly problems: readonly Problem[]
+  readonly ids: IdRange | null
+  readonly supervisor: number | null
+  readonly cgroup: string | null
+  readonly lastExitAt: string | null
+  readonly files: {
+    readonly definition: string
+    readonly storage: string
+    readonly upper: string
+    readonly log: string
+    readonly run: string
+  }
+}
+
+export interface Phase {
+  readonly name: string
+  readonly microseconds: number
+}
+
+export interface StartReport {
+  readonly name: string
+  /** Of init, as the host sees it. */
+  readonly pid: number
+  readonly supervisor: number
+  readonly phases: readonly Phase[]
+  readonly ready: boolean
+}
+
+export interface StopReport {
+  readonly name: string
+  readonly exit: string
+  readonly tookMs: number
+  /** It did not stop when asked, or was not asked. */
+  readonly killed: boolean
+}
+
+export interface SetReport {
+  readonly name: string
+  /** Keys that changed and are in effect now. */
+  readonly live: readonly string[]
+  /** Keys that changed and wait for a restart. */
+  readonly afterRestart: readonly string[]
+}
+
+export interface ProcessRow {
+  readonly pid: number
+  /** Its number inside the server. */
+  readonly guestPid: number
+  readonly server: string
+  readonly command: string
+  /** The server's name of its user, or the number. */
+  readonly user: string
+}

@@ -1,0 +1,45 @@
+import {type HostPaths, serverPaths} from '../host/index.ts'
+import {isPaused} from './freeze.ts'
+import {type Run, readRun, readText} from './run-state.ts'
+import {withoutTime} from './stop.ts'
+import type {Summary} from './summaries.ts'
+import type {ServerState, ServerView} from './types.ts'
+
+/** One server as the lists show it. Reads files of a few bytes, and no lock is taken: a view may be a moment old. */
+export function viewServer(paths: HostPaths, name: string, summary: Summary): ServerView {
+  const run = readRun(paths, name)
+  const alive = run.kind === 'alive' ? run.state : undefined
+  const since = run.kind === 'alive' || run.kind === 'dead' ? run.state.since : 0
+  const exit = summary.image === null ? undefined : readText(serverPaths(paths, name).exit)?.trim()
+  return {
+    name,
+    state: stateOf(run, summary),
+    ready: alive?.ready ?? false,
+    pid: alive !== undefined && alive.init > 0 ? alive.init : null,
+    since: since > 0 ? isoTime(since) : null,
+    template: summary.template,
+    image: summary.image,
+    tags: summary.tags,
+    autostart: summary.autostart,
+    restarts: alive?.restarts ?? 0,
+    lastExit: exit === undefined || exit === '' ? null : withoutTime(exit),
+    hostname: summary.hostname,
+    problem: summary.problem,
+  }
+}
+
+function stateOf(run: Run, summary: Summary): ServerState {
+  if (run.kind === 'dead') return 'crashed'
+  if (run.kind === 'alive') {
+    const {state} = run.state
+    if (state === 'running') return isPaused(run.state) ? 'paused' : 'running'
+    return state === 'stopping' ? 'stopping' : 'starting'
+  }
+  if (summary.problem !== null) return 'invalid'
+  return summary.image === null ? 'defined' : 'stopped'
+}
+
+/** @param seconds since the epoch */
+export function isoTime(seconds: number): string {
+  return new Date(seconds * 1000).toISOString()
+}
