@@ -36,7 +36,7 @@ export async function writeFileAtomic(
     await rename(temporary, path)
     if (sync) await syncDirectory(directory)
   } catch (error) {
-    await rm(temporary, {force: true})
+    await rm(temporary, {force: true}).catch(() => {}) // the first error is the one to tell
     throw await writeError(path, error)
   }
 }
