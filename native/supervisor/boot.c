@@ -30,6 +30,17 @@ static const struct step *find_step(const struct plan *plan, const char *op, int
         return NULL;
 }
 
+/* A descriptor from before unshare(2) still means the host's mount namespace: what is mounted there would be
+ * refused. */
+static int reopen_run_directory(struct server *server, struct fault *fault)
+{
+        const char *path = plan_setting(&server->plan, "run-dir");
+
+        close_fd(&server->run_dir);
+        server->run_dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        return server->run_dir < 0 ? fault_errno(fault, "open", path) : 0;
+}
+
 int boot_prepare(struct server *server, int report, struct fault *fault)
 {
         int64_t begin = now_us(), network_us = 0;
@@ -39,7 +50,7 @@ int boot_prepare(struct server *server, int report, struct fault *fault)
 
         if (!ids)
                 return fault_set(fault, EINVAL, "plan", "no step makes a user namespace");
-        if (namespaces_private_mounts(fault) < 0)
+        if (namespaces_private_mounts(fault) < 0 || reopen_run_directory(server, fault) < 0)
                 return -1;
         if (namespaces_make(server, ids, own_network, &network_us, fault) < 0)
                 return -1;

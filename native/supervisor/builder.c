@@ -12,7 +12,7 @@ static const struct {
 } actions[] = {
         {"layer", step_layer},       {"overlay", step_overlay},   {"bind", step_bind},
         {"tmpfs", step_tmpfs},       {"proc", step_kernel_fs},    {"sysfs", step_kernel_fs},
-        {"cgroup2", step_kernel_fs}, {"devpts", step_kernel_fs},  {"mqueue", step_kernel_fs},
+        {"cgroup2", step_kernel_fs}, {"devpts", step_devpts},     {"mqueue", step_kernel_fs},
         {"mask", step_mask},         {"readonly", step_readonly}, {"directory", step_directory},
         {"symlink", step_symlink},   {"device", step_device},     {"console", step_console},
         {"notify", step_notify},

@@ -32,6 +32,7 @@ int step_overlay(struct builder *builder, const struct step *step, struct fault 
 int step_bind(struct builder *builder, const struct step *step, struct fault *fault);
 int step_tmpfs(struct builder *builder, const struct step *step, struct fault *fault);
 int step_kernel_fs(struct builder *builder, const struct step *step, struct fault *fault);
+int step_devpts(struct builder *builder, const struct step *step, struct fault *fault);
 int step_mask(struct builder *builder, const struct step *step, struct fault *fault);
 int step_readonly(struct builder *builder, const struct step *step, struct fault *fault);
 int step_directory(struct builder *builder, const struct step *step, struct fault *fault);

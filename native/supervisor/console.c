@@ -64,7 +64,7 @@ static int frame_length(const struct client *client)
         if (input[0] == 'd') {
                 size_t length = 3 + (size_t)(input[1] << 8 | input[2]);
 
-                if (length > sizeof(client->input))
+                if (length > CLIENT_BYTES)
                         return -1;
                 return client->used >= length ? (int)length : 0;
         }
@@ -87,8 +87,8 @@ static void take_frame(struct supervisor *supervisor, const unsigned char *frame
 
 void console_input(struct supervisor *supervisor, struct client *client)
 {
-        ssize_t got = recv(client->fd, client->input + client->used, sizeof(client->input) - client->used,
-                           MSG_DONTWAIT);
+        ssize_t got =
+                recv(client->fd, client->input + client->used, CLIENT_BYTES - client->used, MSG_DONTWAIT);
         int length;
 
         if (got <= 0) {

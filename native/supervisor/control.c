@@ -21,7 +21,8 @@
 void client_close(struct client *client)
 {
         (void)close(client->fd);
-        client->fd = -1;
+        free(client->input);
+        *client = (struct client){.fd = -1};
 }
 
 static void answer(struct client *client, const char *text)
@@ -52,11 +53,16 @@ void control_accept(struct supervisor *supervisor)
 
         if (fd < 0)
                 return;
-        for (int i = 0; i < MAX_CLIENTS && is_root(fd); i++)
-                if (supervisor->clients[i].fd < 0) {
-                        supervisor->clients[i] = (struct client){.fd = fd, .kind = CLIENT_REQUEST};
-                        return;
-                }
+        for (int i = 0; i < MAX_CLIENTS && is_root(fd); i++) {
+                struct client *client = &supervisor->clients[i];
+
+                if (client->fd >= 0)
+                        continue;
+                *client = (struct client){.fd = fd, .kind = CLIENT_REQUEST, .input = malloc(CLIENT_BYTES)};
+                if (!client->input)
+                        client_close(client);
+                return;
+        }
         (void)close(fd);
 }
 
@@ -125,9 +131,9 @@ static void serve(struct supervisor *supervisor, struct client *client, char **w
 
 void control_request(struct supervisor *supervisor, struct client *client)
 {
-        ssize_t got = recv(client->fd, client->input + client->used, sizeof(client->input) - 1 - client->used,
-                           MSG_DONTWAIT);
-        char line[sizeof(client->input)], *rest = line, *words[5] = {0};
+        ssize_t got =
+                recv(client->fd, client->input + client->used, CLIENT_BYTES - 1 - client->used, MSG_DONTWAIT);
+        char line[CLIENT_BYTES], *rest = line, *words[5] = {0};
         unsigned char *end;
 
         if (got <= 0) {
@@ -138,7 +144,7 @@ void control_request(struct supervisor *supervisor, struct client *client)
         client->used += (size_t)got;
         end = memchr(client->input, '\n', client->used);
         if (!end) {
-                if (client->used == sizeof(client->input) - 1)
+                if (client->used == CLIENT_BYTES - 1)
                         refuse(client, EMSGSIZE, "the request is too long");
                 return;
         }

@@ -57,8 +57,10 @@ static int prepare(struct server *server, int channel, struct fault *fault)
 
         if (become_server_root(fault) < 0 || reset_process(fault) < 0)
                 return -1;
-        if (unshare(CLONE_NEWCGROUP) < 0)
-                return fault_errno(fault, "unshare CLONE_NEWCGROUP", NULL);
+        /* Only now: /dev/mqueue belongs to whoever makes the ipc namespace, and the root of the cgroup
+         * namespace is the group that one is in. */
+        if (unshare(CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP) < 0)
+                return fault_errno(fault, "unshare", "ipc, uts and cgroup namespaces");
         if (channel_send(channel, &message, NULL, 0) < 0)
                 return fault_errno(fault, "send", NULL);
         /* End of file: the supervisor is dead, and with it this server. */

@@ -17,5 +17,6 @@ int loopback_up(struct fault *fault)
         if (ioctl(control, SIOCGIFFLAGS, &request) < 0)
                 return fault_errno(fault, "ioctl SIOCGIFFLAGS", "lo");
         request.ifr_flags |= IFF_UP;
-        return ioctl(control, SIOCSIFFLAGS, &request) < 0 ? fault_errno(fault, "ioctl SIOCSIFFLAGS", "lo") : 0;
+        return ioctl(control, SIOCSIFFLAGS, &request) < 0 ? fault_errno(fault, "ioctl SIOCSIFFLAGS", "lo")
+                                                          : 0;
 }

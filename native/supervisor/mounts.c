@@ -105,6 +105,16 @@ static int mount_new(struct builder *builder, const char *type, const char *opti
         return attach_in_root(mount, builder->root, target, fault);
 }
 
+static int give_to_server(struct builder *builder, const char *path, struct fault *fault)
+{
+        uid_t base = builder->server->id_base;
+        _cleanup_fd_ int target = open_in_root(builder->root, path);
+
+        if (target < 0)
+                return fault_errno(fault, "openat2", path);
+        return fchownat(target, "", base, base, AT_EMPTY_PATH) < 0 ? fault_errno(fault, "chown", path) : 0;
+}
+
 /* tmpfs TARGET FLAGS OPTIONS: memory that belongs to the server's root. */
 int step_tmpfs(struct builder *builder, const struct step *step, struct fault *fault)
 {
@@ -115,17 +125,23 @@ int step_tmpfs(struct builder *builder, const struct step *step, struct fault *f
         return mount_new(builder, "tmpfs", options, step->args[0], mount_attributes(step->args[1]), fault);
 }
 
-/* proc|sysfs|cgroup2|devpts|mqueue TARGET FLAGS: each shows the namespace of its kind that the builder is in.
- */
+/* proc|sysfs|cgroup2|mqueue TARGET FLAGS: each shows the namespace of its kind that the builder is in. */
 int step_kernel_fs(struct builder *builder, const struct step *step, struct fault *fault)
 {
-        char options[64] = "";
+        return mount_new(builder, step->op->name, "", step->args[0], mount_attributes(step->args[1]), fault);
+}
 
-        if (step_is(step, "devpts")) /* gid 5 is `tty` in every distribution */
-                (void)snprintf(options, sizeof(options), "ptmxmode=666,mode=620,gid=%u",
-                               builder->server->id_base + 5);
-        return mount_new(builder, step->op->name, options, step->args[0], mount_attributes(step->args[1]),
-                         fault);
+/* devpts TARGET FLAGS: gid 5 is `tty` in every distribution. The kernel gives the directory to the host's
+ * root. */
+int step_devpts(struct builder *builder, const struct step *step, struct fault *fault)
+{
+        uid_t base = builder->server->id_base;
+        char options[64];
+
+        (void)snprintf(options, sizeof(options), "ptmxmode=666,mode=620,gid=%u", base + 5);
+        if (mount_new(builder, "devpts", options, step->args[0], mount_attributes(step->args[1]), fault) < 0)
+                return -1;
+        return give_to_server(builder, step->args[0], fault);
 }
 
 static int is_directory(int fd)

@@ -127,7 +127,7 @@ static pid_t clone_init(const struct server *server)
                 return -1;
         if (server->net_ns >= 0 && setns(server->net_ns, CLONE_NEWNET) < 0)
                 return -1;
-        return sys_clone3(CLONE_PARENT | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS, 0, server->payload);
+        return sys_clone3(CLONE_PARENT | CLONE_NEWPID, 0, server->payload);
 }
 
 struct birth {

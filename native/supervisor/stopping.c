@@ -11,28 +11,40 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Whether init has a handler for the signal, or blocks it to read it from a signalfd. A signal that comes
- * earlier is lost: the kernel drops what pid 1 does not handle. proc_pid_status(5): SigBlk, SigCgt. */
-static bool init_listens(pid_t init, int signal)
+static bool read_proc(pid_t pid, const char *file, char *text, size_t size)
 {
-        static const char *const masks[] = {"SigBlk:", "SigCgt:"};
-        char path[64], text[4096];
-        _cleanup_fd_ int file = -1;
+        char path[64];
+        _cleanup_fd_ int fd = -1;
         ssize_t got;
 
-        (void)snprintf(path, sizeof(path), "/proc/%d/status", init);
-        file = open(path, O_RDONLY | O_CLOEXEC);
-        got = file < 0 ? -1 : read(file, text, sizeof(text) - 1);
+        (void)snprintf(path, sizeof(path), "/proc/%d/%s", pid, file);
+        fd = open(path, O_RDONLY | O_CLOEXEC);
+        got = fd < 0 ? -1 : read(fd, text, size - 1);
         if (got <= 0)
                 return false;
         text[got] = '\0';
-        for (size_t i = 0; i < 2; i++) {
-                const char *mask = strstr(text, masks[i]);
+        return true;
+}
 
-                if (mask && strtoull(mask + strlen(masks[i]), NULL, 16) & 1ULL << (signal - 1))
-                        return true;
-        }
-        return false;
+static bool mask_has(const char *status, const char *name, int signal)
+{
+        const char *mask = strstr(status, name);
+
+        return mask && strtoull(mask + strlen(name), NULL, 16) & 1ULL << (signal - 1);
+}
+
+/* Whether init has a handler for the signal, blocks it to read it from a signalfd, or sits in sigwaitinfo(2),
+ * during which the kernel shows it as not blocked. A signal that comes earlier is lost: the kernel drops what
+ * pid 1 does not handle. proc_pid_status(5): SigBlk, SigCgt; proc_pid_syscall(5). */
+static bool init_listens(pid_t init, int signal)
+{
+        char text[4096];
+
+        if (read_proc(init, "status", text, sizeof(text)) &&
+            (mask_has(text, "SigBlk:", signal) || mask_has(text, "SigCgt:", signal)))
+                return true;
+        return read_proc(init, "syscall", text, sizeof(text)) &&
+               strtol(text, NULL, 10) == SYS_rt_sigtimedwait;
 }
 
 static void thaw(const struct server *server)

@@ -1,6 +1,7 @@
 #include "supervisor.h"
 
 #include "cleanup.h"
+#include "idle.h"
 #include "report.h"
 #include "state.h"
 
@@ -164,6 +165,16 @@ static void serve_client(struct supervisor *supervisor, struct client *client)
                 client_close(client);
 }
 
+static int sleep_until(struct pollfd *polled, nfds_t count, int milliseconds)
+{
+        int events;
+
+        if (milliseconds >= 0)
+                return poll(polled, count, milliseconds);
+        events = poll(polled, count, 0);
+        return events ? events : idle_poll(polled, count);
+}
+
 static void wait_and_serve(struct supervisor *supervisor)
 {
         struct pollfd polled[POLL_CLIENTS + MAX_CLIENTS] = {
@@ -175,7 +186,7 @@ static void wait_and_serve(struct supervisor *supervisor)
 
         for (int i = 0; i < MAX_CLIENTS; i++)
                 polled[POLL_CLIENTS + i] = (struct pollfd){.fd = supervisor->clients[i].fd, .events = POLLIN};
-        if (poll(polled, POLL_CLIENTS + MAX_CLIENTS, next_due(supervisor)) < 0)
+        if (sleep_until(polled, POLL_CLIENTS + MAX_CLIENTS, next_due(supervisor)) < 0)
                 return;
         if (polled[POLL_CONSOLE].revents)
                 console_output(supervisor);

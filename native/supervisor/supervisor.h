@@ -21,10 +21,10 @@ struct client {
         int fd; /* -1: a free place */
         enum client_kind kind;
         size_t used;
-        unsigned char input[512];
+        unsigned char *input; /* CLIENT_BYTES, while the place is taken */
 };
 
-enum { MAX_CLIENTS = 64, RING_BYTES = 4096, EXIT_BYTES = 160 };
+enum { MAX_CLIENTS = 64, CLIENT_BYTES = 4096, RING_BYTES = 4096, EXIT_BYTES = 160 };
 
 /* A stop under way. */
 struct stop {
