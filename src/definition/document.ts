@@ -34,7 +34,11 @@ export interface Place {
  * Parses text as one document of YAML 1.2 (core schema: `no` is a text). Never throws; the problems are those of the
  * syntax alone.
  */
-export function parseSource(text: string, file: string): {source: Source; problems: Problem[]} {
+export function parseSource(
+  text: string,
+  file: string,
+  {keepSourceTokens = false} = {},
+): {source: Source; problems: Problem[]} {
   const lines = new LineCounter()
   const options = {
     lineCounter: lines,
@@ -42,6 +46,7 @@ export function parseSource(text: string, file: string): {source: Source; proble
     schema: 'core',
     uniqueKeys: false,
     prettyErrors: false,
+    keepSourceTokens,
   } as const
   const refused = refusal(text, file)
   if (refused) return {source: {file, text, lines, document: parseDocument('', options)}, problems: [refused]}

@@ -3,7 +3,9 @@
  * comments kept, and its documentation. Owns what may stand in a definition; knows nothing of how a server is run.
  */
 export {ALLOW, type AllowName} from './allow.ts'
+export {type Assignment, parseAssignments} from './assignment.ts'
 export {CAPABILITIES, type CapabilityName, capabilityNumber} from './capabilities.ts'
+export {editDefinition} from './edit.ts'
 export {changedKeys, type KeyInfo, keyInfo} from './keys.ts'
 export type {Change} from './kinds.ts'
 export {serverName} from './names.ts'
