@@ -1,5 +1,5 @@
 import type {Readable} from 'node:stream'
-import {execa} from 'execa'
+import {ExecaError, execa} from 'execa'
 import {ExitCode, VpsError} from '../errors.ts'
 
 /*
@@ -50,13 +50,14 @@ export async function runConfined(run: ConfinedRun): Promise<void> {
   )
 }
 
-/** What a confined program writes to standard output, as a stream; the stream's error is a VpsError PROGRAM_FAILED. */
-export function readConfined(run: ConfinedRun): Readable {
+/** What a confined program writes to standard output. @throws VpsError PROGRAM_FAILED after the last of it */
+export async function* readConfined(run: ConfinedRun): AsyncGenerator<Uint8Array> {
   const [file, args] = confined(run)
   const program = execa(file, args, {...quiet(run.env), stdin: {file: run.input}, buffer: {stdout: false}})
-  const {stdout} = program
-  finished(program, run.command[0] ?? '', run.onLine).catch((error: Error) => stdout.destroy(error))
-  return stdout
+  const end = finished(program, run.command[0] ?? '', run.onLine)
+  end.catch(() => undefined) // looked at below, or not at all when the reader has had enough
+  yield* program.stdout as AsyncIterable<Uint8Array>
+  await end
 }
 
 /** @throws VpsError MISSING_PROGRAM (exit 5) with the package that has it */
@@ -94,7 +95,8 @@ for path in ${PROGRAMS.join(' ')}; do
     mount -o remount,bind,ro,nosuid,nodev "$root$path"
   fi
 done
-mkdir "$root/etc" "$root/old" "$root/target" "$root/dev"
+mkdir "$root/etc" "$root/old" "$root/proc" "$root/target" "$root/dev"
+mount -t proc vps-sandbox "$root/proc"
 [ ! -f /etc/ld.so.cache ] || cp /etc/ld.so.cache "$root/etc/"
 if [ -n "$target" ]; then
   mount --bind "$target" "$root/target"
@@ -104,6 +106,7 @@ cd "$root"
 pivot_root . old
 umount -l /old
 mount -o remount,ro /
+umount -l /proc
 cd /target
 exec setpriv --no-new-privs --inh-caps=-all --bounding-set="$capabilities" -- "$@"
 `
@@ -150,10 +153,17 @@ async function finished(
     await program
   } catch (error) {
     await reading
-    throw new VpsError('PROGRAM_FAILED', `${name} failed${last.length > 0 ? `:\n${last.join('\n')}` : ''}`, {
-      cause: error,
-    })
+    throw new VpsError(
+      'PROGRAM_FAILED',
+      `${name} ${howEnded(error)}${last.length > 0 ? `:\n${last.join('\n')}` : ''}`,
+    )
   }
+}
+
+/** Of execa's error only how the program ended: its text repeats the whole sandbox. */
+function howEnded(error: unknown): string {
+  if (!(error instanceof ExecaError)) return `could not be run (${String(error)})`
+  return error.signal === undefined ? `failed with status ${error.exitCode}` : `was ended by ${error.signal}`
 }
 
 async function readLines(stream: Readable, onLine: (line: string) => void): Promise<void> {
