@@ -1,0 +1,101 @@
+import type {Key, Kind, Section} from './kinds.ts'
+import {definitionSchema} from './schema.ts'
+import {BYTES_PATTERN, DURATION_PATTERN, formatBytes, formatDuration} from './units.ts'
+
+type JsonSchema = Record<string, unknown>
+
+/**
+ * The JSON Schema (draft 2020-12) of a definition, for editors: completion, documentation on hover, most mistakes. What
+ * it cannot say (paths without `..`, mounts that hide each other) only `vps validate` knows.
+ */
+export function jsonSchema(): object {
+  return {
+    $schema: 'https://json-schema.org/draft/2020-12/schema',
+    $id: 'urn:vps:definition',
+    title: 'Definition of a private server (vps)',
+    ...sectionSchema(definitionSchema),
+  }
+}
+
+function sectionSchema(section: Section): JsonSchema {
+  const required = Object.keys(section.keys).filter(name => section.keys[name]?.required)
+  return {
+    type: 'object',
+    properties: Object.fromEntries(Object.entries(section.keys).map(([name, key]) => [name, keySchema(key)])),
+    ...(required.length > 0 ? {required} : {}),
+    additionalProperties: section.open ?? false,
+  }
+}
+
+function keySchema(key: Key): JsonSchema {
+  const isComputed = key.defaultSays !== undefined || key.default === undefined
+  const after = key.defaultSays ? ` Default: ${key.defaultSays}.` : ''
+  return {
+    description: `${key.says}${after}`,
+    ...kindSchema(key.is, mayBeEmpty(key.is)),
+    ...(isComputed ? {} : {default: shownDefault(key)}),
+  }
+}
+
+/** As in the file: `30s`, not 30000. */
+function shownDefault({is, default: value}: Key): unknown {
+  if (is.kind === 'duration') return formatDuration(Number(value))
+  return is.kind === 'bytes' ? formatBytes(Number(value)) : value
+}
+
+/** `mounts:` with nothing behind it is as good as not written. */
+function mayBeEmpty(kind: Kind): boolean {
+  return kind.kind === 'list' || kind.kind === 'table' || kind.kind === 'section'
+}
+
+function kindSchema(kind: Kind, empty = false): JsonSchema {
+  const orNull = (type: string) => (empty ? [type, 'null'] : type)
+  switch (kind.kind) {
+    case 'text':
+      return textSchema(kind)
+    case 'flag':
+      return {type: 'boolean'}
+    case 'whole':
+      return {type: 'integer', minimum: kind.min, maximum: kind.max}
+    case 'duration':
+      return {anyOf: [{type: 'string', pattern: DURATION_PATTERN}, {const: 0}]}
+    case 'bytes':
+      return {
+        anyOf: [
+          {type: 'string', pattern: BYTES_PATTERN},
+          {type: 'integer', minimum: kind.min, maximum: kind.max},
+        ],
+      }
+    case 'choice':
+      return {oneOf: Object.entries(kind.values).map(([value, says]) => ({const: value, description: says}))}
+    case 'list':
+      return {
+        type: orNull('array'),
+        items: kindSchema(kind.of),
+        ...(kind.min === undefined ? {} : {minItems: kind.min}),
+      }
+    case 'either':
+      return {anyOf: [kindSchema(kind.text), kindSchema(kind.list)]}
+    case 'table':
+      return {
+        type: orNull('object'),
+        propertyNames: {pattern: kind.namePattern},
+        additionalProperties: kindSchema(kind.of),
+      }
+    case 'section': {
+      const mapping = {...sectionSchema(kind), type: orNull('object')}
+      const short = kind.short === undefined ? undefined : kind.keys[kind.short]
+      return short ? {anyOf: [kindSchema(short.is), mapping]} : mapping
+    }
+  }
+}
+
+function textSchema(kind: Extract<Kind, {kind: 'text'}>): JsonSchema {
+  const type = kind.anyScalar ? ['string', 'number', 'boolean'] : 'string'
+  return {
+    type,
+    ...(kind.pattern ? {pattern: kind.pattern} : {}),
+    ...(kind.words ? {examples: kind.words} : {}),
+    ...(kind.maxLength ? {maxLength: kind.maxLength} : {}),
+  }
+}
