@@ -13,7 +13,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/socket.h>
@@ -74,11 +76,13 @@ static int mount_scratch(struct server *server, struct fault *fault)
 }
 
 /* With the whole tree on it: init has its own copy by now, or never will. */
-static void drop_scratch(struct server *server)
+static int drop_scratch(struct server *server, struct fault *fault)
 {
-        if (fchdir(server->run_dir) == 0)
-                (void)umount2("root", MNT_DETACH);
-        (void)chdir("/");
+        const char *run_dir = plan_setting(&server->plan, "run-dir");
+        char path[PATH_MAX];
+
+        (void)snprintf(path, sizeof(path), "%s/root", run_dir);
+        return umount2(path, MNT_DETACH) < 0 ? fault_errno(fault, "umount2", path) : 0;
 }
 
 /* Situation: in the server's pid, net, ipc and cgroup namespaces, with the host's credentials, in the
@@ -218,9 +222,15 @@ int boot(struct server *server, int report, struct fault *fault)
         if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, channel) < 0)
                 return fault_errno(fault, "socketpair", NULL);
         result = mount_scratch(server, fault);
-        if (result == 0)
+        if (result == 0) {
+                struct fault later = {.step = -1};
+
                 result = raise_server(server, channel, report, fault);
-        drop_scratch(server);
+                if (drop_scratch(server, &later) < 0 && result == 0) {
+                        *fault = later;
+                        result = -1;
+                }
+        }
         close_fd(&channel[0]);
         close_fd(&channel[1]);
         if (result < 0)

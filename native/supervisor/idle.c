@@ -39,26 +39,47 @@ static inline long call(long number, long a, long b, long c, long d)
 #error "vps runs on x86_64 and aarch64"
 #endif
 
-int idle_poll(struct pollfd *polled, nfds_t count)
+struct range {
+        uintptr_t begin;
+        size_t length;
+};
+
+enum { MOST_RANGES = 4 };
+
+extern const char __ehdr_start; /* the linker's name for the first byte of the program */
+
+/* How far the program was moved from the addresses in its headers: not at all, unless it is position
+ * independent. */
+static uintptr_t load_bias(const ElfW(Phdr) * header, size_t count)
+{
+        for (size_t i = 0; i < count; i++)
+                if (header[i].p_type == PT_LOAD && header[i].p_offset == 0)
+                        return (uintptr_t)&__ehdr_start - header[i].p_vaddr;
+        return 0;
+}
+
+static size_t find_text(struct range *ranges)
 {
         const ElfW(Phdr) *header = (const ElfW(Phdr) *)getauxval(AT_PHDR);
-        size_t headers = getauxval(AT_PHNUM);
-        uintptr_t page = (uintptr_t)getauxval(AT_PAGESZ);
-        struct {
-                uintptr_t begin;
-                size_t length;
-        } text[4];
-        size_t parts = 0;
+        size_t count = getauxval(AT_PHNUM), found = 0;
+        uintptr_t page = (uintptr_t)getauxval(AT_PAGESZ), bias = load_bias(header, count);
 
-        for (size_t i = 0; i < headers && parts < 4; i++) {
+        for (size_t i = 0; i < count && found < MOST_RANGES; i++) {
                 uintptr_t begin = header[i].p_vaddr & ~(page - 1);
 
                 if (header[i].p_type != PT_LOAD || header[i].p_flags & PF_W)
                         continue;
-                text[parts].begin = begin;
-                text[parts++].length = header[i].p_vaddr + header[i].p_memsz - begin;
+                ranges[found++] = (struct range){bias + begin, header[i].p_vaddr + header[i].p_memsz - begin};
         }
-        for (size_t i = 0; i < parts; i++)
+        return found;
+}
+
+int idle_poll(struct pollfd *polled, nfds_t count)
+{
+        struct range text[MOST_RANGES];
+        size_t ranges = find_text(text);
+
+        for (size_t i = 0; i < ranges; i++)
                 (void)call(SYS_madvise, (long)text[i].begin, (long)text[i].length, MADV_DONTNEED, 0);
         return (int)call(SYS_ppoll, (long)polled, (long)count, 0, 0);
 }
