@@ -38,6 +38,12 @@ export async function prepareCgroupParent(paths: HostPaths): Promise<string> {
   return directory
 }
 
+/** Removes the parent directory if no server has a cgroup in it. */
+export async function removeCgroupParent(paths: HostPaths): Promise<void> {
+  const parent = await cgroupParent(paths).catch(() => undefined) // no cgroup2, no directory
+  if (parent !== undefined) await rmdir(parent.directory).catch(() => {}) // in use, or never made
+}
+
 /** Best effort: this servers set no limits, and one controller that is in use elsewhere shall not stop the rest. */
 async function enableControllers(directory: string): Promise<void> {
   const available = (await readFile(join(directory, 'cgroup.controllers'), 'utf8')).trim().split(' ')

@@ -1,7 +1,8 @@
 import {existsSync} from 'node:fs'
 import {rm} from 'node:fs/promises'
 import {renameDurable, serverPaths, syncDirectory} from '../host/index.ts'
-import {destroyingPath} from './journal.ts'
+import {removeCgroupParent} from './cgroup.ts'
+import {destroyingPath, listDirectory} from './journal.ts'
 import {fileKey, readRecord} from './record.ts'
 import {completeDestroy} from './repair.ts'
 import {readRun} from './run-state.ts'
@@ -28,4 +29,6 @@ export async function destroy(context: Context, name: string, force: boolean): P
   const journal = destroyingPath(paths, name, uuid, key)
   await renameDurable(storage, journal)
   await completeDestroy(context, name, journal, key)
+  // After the last one nothing of vps is left in the cgroup tree. Whoever starts a server has it in this directory.
+  if (listDirectory(paths.servers).length === 0) await removeCgroupParent(paths)
 }

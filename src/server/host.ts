@@ -22,7 +22,7 @@ import {planStart} from './plan.ts'
 import {processes} from './processes.ts'
 import {rename} from './rename.ts'
 import {readRun} from './run-state.ts'
-import {openSession, requireServer, type Session} from './session.ts'
+import {openSession, requireServer} from './session.ts'
 import {show} from './show.ts'
 import {type StartOptions, start, waitReady} from './start.ts'
 import {type StopOptions, stop} from './stop.ts'
@@ -100,7 +100,7 @@ export class Host {
   /** What a start would do. */
   async explain(name: string, {progress}: VerbOptions = {}): Promise<ExplainedPlan> {
     const context = this.#context(progress)
-    await requireServer(context, name)
+    requireServer(context, name)
     const plan = await planStart(context, name)
     return {...plan, text: explain(plan)}
   }
@@ -143,18 +143,16 @@ export class Host {
     {force, progress}: VerbOptions & {readonly force?: boolean | undefined} = {},
   ): Promise<void> {
     const context = this.#context(progress)
-    await using session = await openSession(context, 'destroy', name)
-    await requireServer(context, name)
+    await using _session = await openSession(context, 'destroy', name)
+    requireServer(context, name)
     await destroy(context, name, force === true)
-    await session.forget(name)
   }
 
   async rename(from: string, to: string, {progress}: VerbOptions = {}): Promise<void> {
     const context = this.#context(progress)
-    await using session = await openSession(context, 'rename', from, to)
-    await requireServer(context, from)
+    await using _session = await openSession(context, 'rename', from, to)
+    requireServer(context, from)
     await rename(context, from, to)
-    await session.forget(from)
   }
 
   /** Changes keys of a server's definition; comments and layout stay. */
@@ -189,19 +187,19 @@ export class Host {
 
   /** For `execAttach`: runs a command in a running server. */
   async attachWords(name: string, options: AttachOptions): Promise<Buffer> {
-    await requireServer(this.#context(), name)
+    requireServer(this.#context(), name)
     return await attachWords(this.#context(), name, options)
   }
 
   /** For `execAttach`: sits down at a running server's console. */
   async consoleWords(name: string): Promise<Buffer> {
-    await requireServer(this.#context(), name)
+    requireServer(this.#context(), name)
     return await consoleWords(this.#context(), name)
   }
 
   /** What the console has shown, oldest first; with `follow` it goes on until the consumer stops. */
   async *logs(name: string, options: LogOptions = {}): AsyncGenerator<Buffer> {
-    await requireServer(this.#context(), name)
+    requireServer(this.#context(), name)
     yield* logs(this.paths, name, options)
   }
 
@@ -236,11 +234,11 @@ export class Host {
     context: Context,
     verb: string,
     name: string,
-    work: (session: Session) => Promise<Result>,
+    work: () => Promise<Result>,
   ): Promise<Result> {
-    await using session = await openSession(context, verb, name)
-    await requireServer(context, name)
-    return await work(session)
+    await using _session = await openSession(context, verb, name)
+    requireServer(context, name)
+    return await work()
   }
 
   async #view(name: string): Promise<ServerView> {

@@ -15,7 +15,7 @@ export async function guardIdBase({paths, config}: Context): Promise<void> {
   const file = join(paths.ids, 'first')
   const wanted = String(config.ids.first)
   if (readLink(file) === wanted) return
-  await using _lock = await lockFile(join(paths.locks, 'ids.first.lock'), {
+  await using lock = await lockFile(join(paths.locks, 'ids.first.lock'), {
     verb: 'start',
     what: 'the id range',
   })
@@ -35,6 +35,7 @@ export async function guardIdBase({paths, config}: Context): Promise<void> {
   await removeTree(file)
   await symlink(wanted, file)
   await syncDirectory(paths.ids)
+  await lock.remove()
 }
 
 function readLink(path: string): string | undefined {

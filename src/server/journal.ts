@@ -1,5 +1,6 @@
 import {readdirSync} from 'node:fs'
 import {join} from 'node:path'
+import {ExitCode, VpsError} from '../errors.ts'
 import {errno, type HostPaths} from '../host/index.ts'
 
 /*
@@ -64,6 +65,11 @@ export function listDirectory(path: string): string[] {
     return readdirSync(path)
   } catch (error) {
     if (errno(error) === 'ENOENT') return []
+    if (errno(error) === 'EACCES')
+      throw new VpsError('HOST_CANNOT', `cannot read ${path}: this needs root`, {
+        suggestions: ['run it as root of the host, for instance with sudo'],
+        exitCode: ExitCode.hostCannot,
+      })
     throw error
   }
 }

@@ -11,7 +11,6 @@ import {
 } from '../host/index.ts'
 import {cgroupParent} from './cgroup.ts'
 import {journalNames, listDirectory, readJournals} from './journal.ts'
-import {serverNames} from './list.ts'
 import {readRun} from './run-state.ts'
 import {openSession} from './session.ts'
 import type {Context} from './types.ts'
@@ -58,8 +57,7 @@ export async function repairAll(context: Context): Promise<string[]> {
   await removeTemporaries(paths.definitions)
   const names = [...new Set((await findLeftovers(paths)).map(({name}) => name))].sort()
   for (const name of names) {
-    await using session = await openSession(context, 'repair', name)
-    if (!serverNames(paths).includes(name)) await session.forget(name)
+    await using _session = await openSession(context, 'repair', name) // repairs it
   }
   return names
 }

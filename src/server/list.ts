@@ -2,9 +2,10 @@ import {serverName} from '../definition/index.ts'
 import {ExitCode, VpsError} from '../errors.ts'
 import type {HostPaths} from '../host/index.ts'
 import {listDirectory, readJournals} from './journal.ts'
+import {type Run, readRun} from './run-state.ts'
 import {noSuchServer} from './session.ts'
-import {readSummaries, type Summary} from './summaries.ts'
-import {isSupervised} from './supervisors.ts'
+import {readSummaries} from './summaries.ts'
+import {isRunLocked} from './supervisors.ts'
 import type {ServerView} from './types.ts'
 import {viewServer} from './view.ts'
 
@@ -23,15 +24,19 @@ export async function list(paths: HostPaths, {names, tag}: ListFilter = {}): Pro
   const known = serverNames(paths)
   const wanted = names === undefined ? known : checkedNames(names, known)
   const summaries = await readSummaries(paths, wanted)
-  const views = await Promise.all([...summaries].map(([name, summary]) => view(paths, name, summary)))
+  const running = new Set(listDirectory(paths.runServers)) // asked once: a thousand missing files are dear
+  const views: ServerView[] = []
+  for (const [name, summary] of summaries) {
+    const run: Run = running.has(name) ? readRun(paths, name) : {kind: 'none'}
+    views.push(await settledView(paths, viewServer(name, summary, run)))
+  }
   return tag === undefined ? views : views.filter(view => view.tags.includes(tag))
 }
 
-async function view(paths: HostPaths, name: string, summary: Summary): Promise<ServerView> {
-  const first = viewServer(paths, name, summary)
-  // Its supervisor is gone: lost, or its last child is just cleaning up.
-  if (first.state !== 'crashed' || !(await isSupervised(paths, name))) return first
-  return {...first, state: 'stopping'}
+/** A supervisor that is gone was lost, unless its last child is just cleaning up. */
+async function settledView(paths: HostPaths, view: ServerView): Promise<ServerView> {
+  if (view.state !== 'crashed' || !(await isRunLocked(paths, view.name))) return view
+  return {...view, state: 'stopping'}
 }
 
 /**

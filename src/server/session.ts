@@ -1,35 +1,75 @@
+import {existsSync} from 'node:fs'
 import {serverName} from '../definition/index.ts'
 import {ExitCode, VpsError} from '../errors.ts'
-import {exists, type Lock, lockServer, makeDirectory, requirePrivilege, serverPaths} from '../host/index.ts'
+import {
+  type HostPaths,
+  type Lock,
+  lockServer,
+  makeDirectory,
+  type Progress,
+  requirePrivilege,
+  serverPaths,
+} from '../host/index.ts'
 import {journalNames, journalsOf} from './journal.ts'
 import {repairServer} from './repair.ts'
 import type {Context} from './types.ts'
 
-/** The locks of one verb: of the servers it is about, each repaired. */
-export interface Session extends AsyncDisposable {
-  /** Releases the lock of `name` for good: the server is no more. */
-  forget(name: string): Promise<void>
-}
-
 /**
  * How every verb begins: checks privilege and names, locks the servers, and finishes or undoes what a crash left of them.
- * Names are locked in sorted order, so two verbs can't wait for each other.
+ * Names are locked in sorted order, so two verbs can't wait for each other. What is returned are the locks.
  */
-export async function openSession(context: Context, verb: string, ...names: string[]): Promise<Session> {
+export async function openSession(
+  context: Context,
+  verb: string,
+  ...names: string[]
+): Promise<AsyncDisposable> {
   for (const name of names) serverName(name)
   await requirePrivilege(`${verb} ${names.join(' ')}`)
   await prepareTrees(context)
   for (;;) {
-    await using locks = new AsyncDisposableStack()
+    await using undo = new AsyncDisposableStack()
+    const locks = undo.use(new Locks(context.paths))
     const wanted = withJournals(context, names)
-    const held = new Map<string, Lock>()
-    for (const name of wanted)
-      held.set(name, locks.use(await lockServer(context.paths, name, verb, context.progress)))
+    for (const name of wanted) await locks.take(name, verb, context.progress)
     // A crash that came to light only now may be about a further server: then lock that too, in order.
-    if (withJournals(context, names).some(name => !held.has(name))) continue
+    if (!locks.hold(withJournals(context, names))) continue
     for (const name of wanted) await repairServer(context, name)
-    for (const [name, lock] of held) if (!names.includes(name)) await lock[Symbol.asyncDispose]()
-    return new OpenSession(locks.move(), held)
+    await locks.keepOnly(names)
+    undo.move()
+    return locks
+  }
+}
+
+/** Locks of servers. Where no server is at the end, no lock file stays. */
+class Locks implements AsyncDisposable {
+  readonly #paths: HostPaths
+  readonly #held = new Map<string, Lock>()
+
+  constructor(paths: HostPaths) {
+    this.#paths = paths
+  }
+
+  async take(name: string, verb: string, progress: Progress): Promise<void> {
+    this.#held.set(name, await lockServer(this.#paths, name, verb, progress))
+  }
+
+  hold(names: readonly string[]): boolean {
+    return names.every(name => this.#held.has(name))
+  }
+
+  async keepOnly(names: readonly string[]): Promise<void> {
+    for (const name of this.#held.keys()) if (!names.includes(name)) await this.#release(name)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const name of this.#held.keys()) await this.#release(name)
+  }
+
+  async #release(name: string): Promise<void> {
+    const lock = this.#held.get(name)
+    this.#held.delete(name)
+    if (isServer(this.#paths, name)) await lock?.[Symbol.asyncDispose]()
+    else await lock?.remove()
   }
 }
 
@@ -49,29 +89,14 @@ async function prepareTrees({paths}: Context): Promise<void> {
     await makeDirectory(directory, 0o700)
 }
 
-class OpenSession implements Session {
-  readonly #locks: AsyncDisposableStack
-  readonly #held: ReadonlyMap<string, Lock>
-
-  constructor(locks: AsyncDisposableStack, held: ReadonlyMap<string, Lock>) {
-    this.#locks = locks
-    this.#held = held
-  }
-
-  async forget(name: string): Promise<void> {
-    await this.#held.get(name)?.remove()
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#locks.disposeAsync()
-  }
+/** @throws VpsError NO_SUCH_SERVER (exit 3) when `name` has neither a definition nor storage */
+export function requireServer({paths}: Context, name: string): void {
+  if (!isServer(paths, name)) throw noSuchServer(name)
 }
 
-/** @throws VpsError NO_SUCH_SERVER (exit 3) when `name` has neither a definition nor storage */
-export async function requireServer({paths}: Context, name: string): Promise<void> {
+function isServer(paths: HostPaths, name: string): boolean {
   const {definition, storage} = serverPaths(paths, name)
-  if ((await exists(definition)) || (await exists(storage))) return
-  throw noSuchServer(name)
+  return existsSync(definition) || existsSync(storage)
 }
 
 export function noSuchServer(name: string): VpsError {

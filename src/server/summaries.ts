@@ -1,7 +1,7 @@
 import {readFileSync, statSync} from 'node:fs'
 import {join} from 'node:path'
 import {parseDefinition} from '../definition/index.ts'
-import {type HostPaths, serverPaths, writeFileAtomic} from '../host/index.ts'
+import {type HostPaths, makeDirectory, serverPaths, writeFileAtomic} from '../host/index.ts'
 import {readRecord} from './record.ts'
 import {readText} from './run-state.ts'
 
@@ -15,10 +15,12 @@ export interface Summary {
   readonly image: string | null
   /** Why the definition is of no use; null when it is fine. */
   readonly problem: string | null
+  /** What the exit file says. */
+  readonly exit: string | null
 }
 
 interface Entry {
-  /** Both files' inode, size and time: the summary is good while this is true. */
+  /** Inode, size and time of the files it comes from: the summary is good while these are true. */
   readonly key: string
   readonly summary: Summary
 }
@@ -28,7 +30,7 @@ const VERSION = 1
 
 /**
  * Summaries of `names`. Parsing a thousand definitions takes a second, so the last list's are kept in one file of the
- * cache and compared by inode, size and time of the two files they come from.
+ * cache and compared by inode, size and time of the files they come from.
  */
 export async function readSummaries(
   paths: HostPaths,
@@ -51,29 +53,31 @@ export async function readSummaries(
   return new Map([...entries].map(([name, {summary}]) => [name, summary]))
 }
 
+/** The directory stands for server.json and exit in it: both are replaced by renames, which change its time. */
 function summaryKey(paths: HostPaths, name: string): string {
-  const {definition, record} = serverPaths(paths, name)
-  return [definition, record]
-    .map(path => {
-      const found = statSync(path, {throwIfNoEntry: false})
-      return found === undefined ? '-' : `${found.ino} ${found.size} ${found.mtimeMs}`
-    })
-    .join('/')
+  const {definition, storage} = serverPaths(paths, name)
+  return `${fileVersion(definition)}/${fileVersion(storage)}`
+}
+
+function fileVersion(path: string): string {
+  const found = statSync(path, {throwIfNoEntry: false})
+  return found === undefined ? '-' : `${found.ino} ${found.size} ${found.mtimeMs}`
 }
 
 function summarise(paths: HostPaths, name: string): Summary {
-  const {definition: file} = serverPaths(paths, name)
+  const {definition: file, exit: exitFile} = serverPaths(paths, name)
   const image = readRecord(paths, name)?.image ?? null
+  const exit = readText(exitFile)?.trim() || null
   const text = readText(file)
-  if (text === undefined) return {...NOTHING, image, problem: `its definition is missing: ${file}`}
+  if (text === undefined) return {...NOTHING, image, exit, problem: `its definition is missing: ${file}`}
   const {definition, problems} = parseDefinition(text, {file, name})
   const error = problems.find(problem => problem.grade === 'error')
   if (error !== undefined) {
     const {line, column} = error.origin
-    return {...NOTHING, image, problem: `${name}.yaml:${line}:${column}: ${error.message}`}
+    return {...NOTHING, image, exit, problem: `${name}.yaml:${line}:${column}: ${error.message}`}
   }
   const {template, tags, autostart, hostname} = definition
-  return {template: template.name, tags, autostart, hostname, image, problem: null}
+  return {template: template.name, tags, autostart, hostname, image, exit, problem: null}
 }
 
 const NOTHING: Summary = {
@@ -83,6 +87,7 @@ const NOTHING: Summary = {
   hostname: null,
   image: null,
   problem: null,
+  exit: null,
 }
 
 function readCache(file: string): Map<string, Entry> {
@@ -106,5 +111,10 @@ async function writeCache(
 ): Promise<void> {
   const living = [...entries].filter(([name, {key}]) => key !== '-/-' && summaryKey(paths, name) === key)
   const text = JSON.stringify({version: VERSION, entries: living})
-  await writeFileAtomic(file, text, {mode: 0o600, sync: false}).catch(() => {}) // no root or no space: no cache
+  try {
+    await makeDirectory(paths.cache, 0o700)
+    await writeFileAtomic(file, text, {mode: 0o600, sync: false})
+  } catch {
+    // no root or no space: no cache
+  }
 }

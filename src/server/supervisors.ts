@@ -7,11 +7,16 @@ import {readText} from './run-state.ts'
 
 /**
  * Whether a supervisor is at work in the run directory of `name`: one that has not written its state yet, or one that has
- * ended and whose last child still cleans up. It holds the lock there from its first steps until nothing is left.
+ * ended and whose last child still cleans up.
  */
 export async function isSupervised(paths: HostPaths, name: string): Promise<boolean> {
+  return (await isRunLocked(paths, name)) ?? hasSupervisor(name)
+}
+
+/** Whether a supervisor holds the lock of its run directory, from its first steps until nothing is left; no file, no answer. */
+export async function isRunLocked(paths: HostPaths, name: string): Promise<boolean | undefined> {
   const file = await ifMissing(open(join(serverPaths(paths, name).run, 'lock'), 'r'), undefined)
-  if (file === undefined) return hasSupervisor(name)
+  if (file === undefined) return undefined
   try {
     return !(await flock(file.fd, 'exclusive', false))
   } finally {

@@ -1,16 +1,13 @@
-import {type HostPaths, serverPaths} from '../host/index.ts'
 import {isPaused} from './freeze.ts'
-import {type Run, readRun, readText} from './run-state.ts'
+import type {Run} from './run-state.ts'
 import {withoutTime} from './stop.ts'
 import type {Summary} from './summaries.ts'
 import type {ServerState, ServerView} from './types.ts'
 
-/** One server as the lists show it. Reads files of a few bytes, and no lock is taken: a view may be a moment old. */
-export function viewServer(paths: HostPaths, name: string, summary: Summary): ServerView {
-  const run = readRun(paths, name)
+/** One server as the lists show it. No lock is taken: a view may be a moment old. */
+export function viewServer(name: string, summary: Summary, run: Run): ServerView {
   const alive = run.kind === 'alive' ? run.state : undefined
   const since = run.kind === 'alive' || run.kind === 'dead' ? run.state.since : 0
-  const exit = summary.image === null ? undefined : readText(serverPaths(paths, name).exit)?.trim()
   return {
     name,
     state: stateOf(run, summary),
@@ -22,7 +19,7 @@ export function viewServer(paths: HostPaths, name: string, summary: Summary): Se
     tags: summary.tags,
     autostart: summary.autostart,
     restarts: alive?.restarts ?? 0,
-    lastExit: exit === undefined || exit === '' ? null : withoutTime(exit),
+    lastExit: summary.exit === null ? null : withoutTime(summary.exit),
     hostname: summary.hostname,
     problem: summary.problem,
   }
