@@ -9,7 +9,7 @@ import process from 'node:process'
 
 const root = dirname(import.meta.dirname)
 enableSafeCompileCache()
-const {main} = await import('../src/ui/main.ts')
+const {main} = await import('../src/ui/index.ts')
 await main({root, argv: process.argv.slice(2)})
 
 /**

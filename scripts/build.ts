@@ -8,44 +8,14 @@ import {existsSync, globSync} from 'node:fs'
 import {readFile, rm, writeFile} from 'node:fs/promises'
 import {join, relative, resolve} from 'node:path'
 import process from 'node:process'
-import {build, type Plugin} from 'esbuild'
+import {build} from 'esbuild'
+import {cheapImports, lazyRequires} from './build-plugins.ts'
 
 const root = join(import.meta.dirname, '..')
 const manifestFile = join(root, 'oclif.manifest.json')
 
 /** CommonJS packages in an ES module still call `require` for Node's own modules. */
-const banner = `import {createRequire as __createRequire} from 'node:module'; const require = __createRequire(import.meta.url);`
-
-/**
- * oclif's CommonJS modules require everything at their top, half of Node included. This makes each `const x = require(…)` of
- * theirs happen at its first use, which takes a third off the start of every command (see bench/).
- */
-const lazyRequires: Plugin = {
-  name: 'lazy-requires',
-  setup({onLoad}) {
-    onLoad({filter: /node_modules\/@oclif\/core\/lib\/.*\.js$/}, async ({path}) => ({
-      contents: makeRequiresLazy(await readFile(path, 'utf8')),
-      loader: 'js',
-    }))
-  },
-}
-
-/** Only TypeScript's own output has this shape, and there an imported name is used as `name.member` only. */
-function makeRequiresLazy(source: string): string {
-  const required =
-    /^const (\w+) = ((?:__importDefault|__importStar)\(require\("[^"]+"\)\)|require\("[^"]+"\));$/gm
-  const names: string[] = []
-  let text = source.replaceAll(required, (_line, name: string, value: string) => {
-    names.push(name)
-    return `let ${name}__value; const ${name}__lazy = () => ${name}__value ??= ${value};`
-  })
-  for (const name of names) {
-    text = text.replaceAll(new RegExp(`(?<![\\w.$])${name}(?=\\.)`, 'g'), `(${name}__lazy())`)
-    if (new RegExp(`(?<![\\w.$])${name}(?![\\w])`).test(text))
-      throw new Error(`${name} is used in a way that is not lazy`)
-  }
-  return text
-}
+const banner = `const require = process.getBuiltinModule('node:module').createRequire(import.meta.url);`
 
 /** Writes the bundle, then removes what an earlier one left: a vps that runs meanwhile still finds its chunks. */
 async function bundle(target: string): Promise<void> {
@@ -63,12 +33,10 @@ async function bundle(target: string): Promise<void> {
     platform: 'node',
     target: 'node24',
     chunkNames: 'chunks/[name]-[hash]',
-    minifyWhitespace: true,
     minifySyntax: true,
-    keepNames: false,
     legalComments: 'none',
     banner: {js: banner},
-    plugins: [lazyRequires],
+    plugins: [cheapImports, lazyRequires],
     metafile: true,
     logLevel: 'warning',
   })

@@ -1,12 +1,11 @@
-import {spawn} from 'node:child_process'
 import {closeSync} from 'node:fs'
 import {flushCompileCache} from 'node:module'
 import {constants} from 'node:os'
 import {ExitCode, VpsError} from '../errors.ts'
-import {execAttach, memfd, nativeFile} from '../native/index.ts'
 
 /** Becomes vps-attach, so that an open shell costs no Node process; never returns. */
-export function becomeAttach(words: Buffer): never {
+export async function becomeAttach(words: Buffer): Promise<never> {
+  const {execAttach, nativeFile} = await import('../native/index.ts')
   flushCompileCache()
   return execAttach(nativeFile('vps-attach'), words)
 }
@@ -20,7 +19,11 @@ export interface AttachChild {
 }
 
 /** Starts vps-attach with our standard streams. */
-export function spawnAttach(words: Buffer): AttachChild {
+export async function spawnAttach(words: Buffer): Promise<AttachChild> {
+  const [{spawn}, {memfd, nativeFile}] = await Promise.all([
+    import('node:child_process'),
+    import('../native/index.ts'),
+  ])
   const fd = memfd('vps-attach', words)
   const child = spawn(nativeFile('vps-attach'), [], {stdio: ['inherit', 'inherit', 'inherit', fd]})
   closeSync(fd)

@@ -1,11 +1,11 @@
 import {custom} from '@oclif/core/flags'
-import {parseDuration} from '../definition/index.ts'
 import {ExitCode, VpsError} from '../errors.ts'
 
 /** A flag whose value is a time span (`30s`, `10m`, `1h30m`); the command gets milliseconds. */
 export const durationFlag = custom<number>({
   helpValue: 'D',
   async parse(text, _context, options) {
+    const {parseDuration} = await import('../definition/index.ts') // most runs have no time span to read
     const milliseconds = parseDuration(text)
     if (milliseconds !== undefined) return milliseconds
     throw new VpsError('WRONG_USE', `--${options.name} is a time span, not ${JSON.stringify(text)}`, {

@@ -6,6 +6,7 @@ import {errorJson, exitCodeOf, renderError} from './errors.ts'
 import {type CommandInfo, type Manifest, readManifest} from './manifest.ts'
 import {toJson, tolerateClosedPipes, write} from './output.ts'
 import {ownPart, resolveRequest} from './resolve.ts'
+import {asWrongUse} from './wrong-use.ts'
 
 /** One run of the CLI: finds the command, runs it, prints an error once, sets the exit code. Never throws. */
 export async function main({root, argv}: {root: string; argv: readonly string[]}): Promise<void> {
@@ -71,7 +72,6 @@ async function report(
   argv: readonly string[],
   command: CommandInfo | undefined,
 ): Promise<void> {
-  const {asWrongUse} = await import('./wrong-use.ts')
   const known = asWrongUse(error, command)
   const exitCode = command?.failsWith ?? exitCodeOf(known)
   process.exitCode = exitCode

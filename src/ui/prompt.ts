@@ -1,5 +1,4 @@
 import process from 'node:process'
-import {createInterface} from 'node:readline/promises'
 
 /** Whether there is somebody to ask. */
 export function canAsk(): boolean {
@@ -8,6 +7,7 @@ export function canAsk(): boolean {
 
 /** Asks on standard error, so that an answer in a pipe stays clean. Ctrl-C, Ctrl-D and anything but yes mean no. */
 export async function confirm(question: string, whenEmpty: boolean): Promise<boolean> {
+  const {createInterface} = await import('node:readline/promises')
   const terminal = createInterface({input: process.stdin, output: process.stderr})
   const gone = new Promise<string>(resolve => terminal.once('close', () => resolve('no')))
   try {

@@ -1,5 +1,4 @@
-import {stripVTControlCharacters} from 'node:util'
-import type {Paint} from './color.ts'
+import {type Paint, unpainted} from './color.ts'
 
 /** One column: its heading and how a row is shown in it. */
 export interface Column<Row> {
@@ -39,14 +38,14 @@ export function fields(
     .join('\n')
 }
 
-/** What a guest or a file said must not move the cursor of the admin's terminal: control characters become `?`. */
+/** What a guest or a file said must not move the cursor of the admin's terminal: all but colours becomes `?`. */
 function oneLine(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is replaced; colour starts with ESC and stays
-  return text.replaceAll(/[\u0000-\u001a\u001c-\u001f\u007f]/g, '?')
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is replaced
+  return text.replaceAll(/\u001b(?!\[[0-9;]*m)|[\u0000-\u001a\u001c-\u001f\u007f-\u009f]/g, '?')
 }
 
 function visibleWidth(text: string): number {
-  return stripVTControlCharacters(text).length
+  return unpainted(text).length
 }
 
 function pad(text: string, width: number, right: boolean): string {

@@ -1,4 +1,5 @@
 import {ExitCode, VpsError} from '../errors.ts'
+import {unpainted} from './color.ts'
 import {type CommandInfo, spokenName} from './manifest.ts'
 
 /** The shape of the errors that oclif's parser throws. */
@@ -22,7 +23,7 @@ function isOclifError(error: unknown): error is OclifError {
 }
 
 function sentence(error: OclifError): string {
-  const text = stripColor(error.message)
+  const text = unpainted(error.message)
     .replace(/\nSee more help with --help$/, '')
     .trim()
   const unknown = /^Nonexistent flags?: (.*)$/.exec(text)
@@ -48,9 +49,4 @@ function firstWord(line: string): string {
 
 function decapitalise(text: string): string {
   return text.charAt(0).toLowerCase() + text.slice(1)
-}
-
-function stripColor(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: an escape sequence starts with one
-  return text.replaceAll(/\u001b\[[0-9;]*m/g, '')
 }

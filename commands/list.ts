@@ -1,0 +1,54 @@
+import {string as word} from '@oclif/core/args'
+import {string} from '@oclif/core/flags'
+import {Host, type ServerView} from '../src/server/index.ts'
+import {type Paint, paintState, since, table, VpsCommand} from '../src/ui/index.ts'
+
+export default class List extends VpsCommand {
+  static override summary = 'List servers: state, template, init, how long they are up, tags.'
+  static override description =
+    `States: running, starting, stopping, paused, stopped; crashed (its supervisor died, and the server with it); defined (there is a definition, but \`vps create\` was not run yet); invalid (the definition has errors, see \`vps show\`).
+
+INIT-PID is the host's number of the server's first process.`
+  static override usage = '[NAME…] [--tag T]'
+  static override examples = [
+    'vps list',
+    'vps list --tag web',
+    {
+      description: 'names of all running servers',
+      command: `vps list --json | jq -r '.[] | select(.state == "running").name'`,
+    },
+  ]
+  static override strict = false
+  static override args = {names: word({description: 'Only these servers.'})}
+  static override flags = {
+    tag: string({description: 'Only servers that have this tag.', helpValue: 'T'}),
+  }
+
+  async run(): Promise<void> {
+    const parsed = await this.parse(List)
+    const names = this.settle(parsed)
+    const {tag} = parsed.flags
+    const host = await Host.open()
+    const servers = await host.list({...(names.length > 0 && {names}), ...(tag !== undefined && {tag})})
+    await this.answer(servers, () =>
+      servers.length === 0
+        ? 'There are no servers. Make one: vps create NAME'
+        : listTable(servers, this.paint),
+    )
+  }
+}
+
+function listTable(servers: readonly ServerView[], paint: Paint): string {
+  return table(
+    servers,
+    [
+      {title: 'NAME', value: server => server.name},
+      {title: 'STATE', value: server => paintState(server.state, paint)},
+      {title: 'TEMPLATE', value: server => server.template ?? ''},
+      {title: 'INIT-PID', value: server => `${server.pid ?? ''}`, right: true},
+      {title: 'UP', value: server => (server.pid === null ? '' : since(server.since)), right: true},
+      {title: 'TAGS', value: server => server.tags.join(',')},
+    ],
+    paint,
+  )
+}

@@ -1,0 +1,31 @@
+import {string as word} from '@oclif/core/args'
+import {boolean} from '@oclif/core/flags'
+import {Host} from '../src/server/index.ts'
+import {durationFlag, ServersCommand} from '../src/ui/index.ts'
+
+export default class Restart extends ServersCommand {
+  static override summary = 'Stop servers and start them again.'
+  static override description =
+    'The server comes back with its definition as it is now, so this is how changes that `vps set` and `vps edit` could not make live take effect.'
+  static override usage = 'NAME… | --all | --tag T [--timeout D] [--wait]'
+  static override examples = ['vps restart web1', 'vps restart --tag web --wait']
+  static override args = {names: word({description: 'Servers to restart.'})}
+  static override flags = {
+    timeout: durationFlag({
+      description: 'How long stopping may take; default: stop.timeout of the definition.',
+    }),
+    wait: boolean({description: 'Return when the server says that it is up.'}),
+  }
+
+  async run(): Promise<void> {
+    const parsed = await this.parse(Restart)
+    const selection = this.selection(this.settle(parsed), parsed.flags)
+    const {timeout, wait} = parsed.flags
+    const host = await Host.open()
+    await this.each(
+      await host.resolve(selection),
+      name => host.restart(name, {...(timeout !== undefined && {timeoutMs: timeout}), wait}),
+      ({name, pid, ready}) => `${name}: ${ready ? 'up again' : 'restarted'}, init is process ${pid}`,
+    )
+  }
+}

@@ -1,0 +1,25 @@
+import {string as word} from '@oclif/core/args'
+import {Host} from '../src/server/index.ts'
+import {ServersCommand} from '../src/ui/index.ts'
+
+export default class Resume extends ServersCommand {
+  static override summary = 'Let paused servers run again.'
+  static override description = 'They go on where they were paused.'
+  static override usage = 'NAME… | --all | --tag T'
+  static override examples = ['vps resume web1', 'vps resume --tag batch']
+  static override args = {names: word({description: 'Servers to resume.'})}
+
+  async run(): Promise<void> {
+    const parsed = await this.parse(Resume)
+    const selection = this.selection(this.settle(parsed), parsed.flags)
+    const host = await Host.open()
+    await this.each(
+      await host.resolve(selection),
+      async name => {
+        await host.resume(name)
+        return {}
+      },
+      (_, name) => `${name}: resumed`,
+    )
+  }
+}

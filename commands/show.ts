@@ -1,0 +1,128 @@
+import {string as word} from '@oclif/core/args'
+import {type Definition, formatBytes, formatDuration} from '../src/definition/index.ts'
+import {Host, type ServerDetails} from '../src/server/index.ts'
+import {fields, indent, type Paint, paintState, since, VpsCommand} from '../src/ui/index.ts'
+
+type Entry = readonly [label: string, value: string | undefined]
+
+export default class Show extends VpsCommand {
+  static override summary = 'Show all that is known about a server.'
+  static override description =
+    'What it is doing now, what its definition says (defaults included), and where its files are. An invalid definition is shown with its problems.'
+  static override examples = [
+    'vps show web1',
+    {description: 'where its files are', command: 'vps show web1 --json | jq -r .files.upper'},
+  ]
+  static override args = {name: word({description: 'The server.', required: true})}
+
+  async run(): Promise<void> {
+    const [name = ''] = this.settle(await this.parse(Show))
+    const host = await Host.open()
+    const details = await host.show(name)
+    await this.answer(details, () => page(details, this.paint))
+  }
+}
+
+function page(details: ServerDetails, paint: Paint): string {
+  const {definition, problems} = details
+  const heading = `${paint('strong', details.name)}  ${paintState(details.state, paint)}`
+  const description = definition?.description ?? ''
+  return [
+    description === '' ? heading : `${heading}\n${description}`,
+    section('Now', now(details), paint),
+    section(
+      'Problems',
+      problems.map(({origin, grade, message}) => [`line ${origin.line}`, `${grade}: ${message}`]),
+      paint,
+    ),
+    definition === null ? '' : section('Definition', defined(definition), paint),
+    section('Files', files(details), paint),
+  ]
+    .filter(text => text !== '')
+    .join('\n\n')
+}
+
+function section(title: string, entries: readonly Entry[], paint: Paint): string {
+  const body = fields(entries, paint)
+  return body === '' ? '' : `${paint('strong', title)}\n${indent(body, 2)}`
+}
+
+function now(details: ServerDetails): Entry[] {
+  const {pid, supervisor, ids, lastExit, lastExitAt} = details
+  return [
+    ['init', pid === null ? undefined : `process ${pid}${details.ready ? ', says that it is up' : ''}`],
+    ['supervisor', supervisor === null ? undefined : `process ${supervisor}`],
+    [pid === null ? 'since' : 'up', when(details.since)],
+    ['restarts', details.restarts > 0 ? `${details.restarts}` : undefined],
+    [
+      'last end',
+      lastExit === null ? undefined : `${lastExit}${lastExitAt === null ? '' : ` at ${lastExitAt}`}`,
+    ],
+    ['cgroup', details.cgroup ?? undefined],
+    ['ids', ids === null ? undefined : `${ids.first} to ${ids.first + ids.count - 1}`],
+    ['image', details.image ?? undefined],
+    ['created', details.created ?? undefined],
+    ['uuid', details.uuid ?? undefined],
+  ]
+}
+
+function when(iso: string | null): string | undefined {
+  return iso === null ? undefined : `${since(iso)} (${iso})`
+}
+
+function defined(definition: Definition): Entry[] {
+  const {template, init, restart, stop, security, mounts, env} = definition
+  const {name, ...parameters} = template
+  const given = Object.entries(parameters).map(([key, value]) => `${key}=${inWords(value)}`)
+  return [
+    ['template', [name, ...given].join(' ')],
+    ['hostname', definition.hostname],
+    ['tags', definition.tags.join(', ')],
+    ['init', typeof init === 'string' ? init : init.join(' ')],
+    ['network', definition.network],
+    ['autostart', definition.autostart ? 'yes' : 'no'],
+    ['restart', restartWords(restart)],
+    [
+      'stop',
+      `${stop.signal === 'auto' ? 'as its init wants it' : stop.signal}, killed after ${formatDuration(stop.timeout)}`,
+    ],
+    ['console', `${definition.console.files} files of ${formatBytes(definition.console.size)}`],
+    ['mounts', mounts.map(mountWords).join('\n')],
+    [
+      'env',
+      Object.entries(env)
+        .map(([key, value]) => `${key}=${value}`)
+        .join('\n'),
+    ],
+    [
+      'capabilities',
+      [...prefixed('+', security.capabilities.add), ...prefixed('-', security.capabilities.drop)].join(' '),
+    ],
+    ['allow', security.allow.join(', ')],
+  ]
+}
+
+function restartWords({policy, max, window}: Definition['restart']): string {
+  return policy === 'no' ? 'no' : `${policy}, at most ${max} times in ${formatDuration(window)}`
+}
+
+function mountWords({source, target, readonly, optional, options}: Definition['mounts'][number]): string {
+  const notes = [...(readonly ? ['read-only'] : []), ...(optional ? ['optional'] : []), ...options]
+  return `${source} at ${target}${notes.length === 0 ? '' : ` (${notes.join(', ')})`}`
+}
+
+function prefixed(sign: string, names: readonly string[]): string[] {
+  return names.map(name => sign + name)
+}
+
+function inWords(value: unknown): string {
+  return typeof value === 'string' ? value : JSON.stringify(value)
+}
+
+function files({files: paths}: ServerDetails): Entry[] {
+  return [
+    ['definition', paths.definition],
+    ['layer', paths.upper],
+    ['log', paths.log],
+  ]
+}

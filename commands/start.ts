@@ -1,0 +1,55 @@
+import {string as word} from '@oclif/core/args'
+import {boolean} from '@oclif/core/flags'
+import {Host, type StartReport} from '../src/server/index.ts'
+import {duration, ServersCommand, timingsTable} from '../src/ui/index.ts'
+
+export default class Start extends ServersCommand {
+  static override summary = 'Start servers.'
+  static override description =
+    `Returns when the server's init runs; with --wait when the server says that it is up (systemd: all of its default target; others: at once).
+
+A start that fails leaves nothing behind. If a step of it fails, the line and column of the definition that asked for the step is part of the message.`
+  static override usage = 'NAME… | --all | --tag T [--wait] [--timings] [--explain]'
+  static override examples = [
+    'vps start web1',
+    {description: 'return when systemd has reached its target', command: 'vps start db1 --wait'},
+    {description: 'what each phase took', command: 'vps start web1 --timings'},
+    {description: 'what would be done, step by step; starts nothing', command: 'vps start web1 --explain'},
+    'vps start --tag web',
+  ]
+  static override args = {names: word({description: 'Servers to start.'})}
+  static override flags = {
+    wait: boolean({description: 'Return when the server says that it is up.'}),
+    timings: boolean({description: 'Print what each phase took.'}),
+    explain: boolean({
+      description: 'Print the plan of the start in words, and start nothing.',
+      exclusive: ['wait', 'timings'],
+    }),
+  }
+
+  async run(): Promise<void> {
+    const parsed = await this.parse(Start)
+    const selection = this.selection(this.settle(parsed), parsed.flags)
+    const {wait, timings, explain} = parsed.flags
+    const host = await Host.open()
+    const names = await host.resolve(selection)
+    if (explain) {
+      return this.each(
+        names,
+        async name => await host.explain(name),
+        plan => plan.text,
+      )
+    }
+    await this.each(
+      names,
+      (name, progress) => host.start(name, {wait, progress}),
+      report =>
+        timings ? `${startedLine(report)}\n${timingsTable(report.phases, this.paint)}` : startedLine(report),
+    )
+  }
+}
+
+function startedLine({name, pid, ready, phases}: StartReport): string {
+  const total = phases.reduce((sum, phase) => sum + phase.microseconds, 0) / 1000
+  return `${name}: ${ready ? 'up' : 'started'} in ${duration(total)}, init is process ${pid}`
+}
