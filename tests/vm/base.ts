@@ -22,9 +22,12 @@ export async function buildBase(directory: string): Promise<void> {
 }
 
 async function bootstrapRoot(root: string, kernel: string): Promise<void> {
-  const agent = join(kernel, 'vps-test-agent')
-  const flags = ['-std=c11', '-O2', '-static', '-Wall', '-Wextra', '-Werror']
-  await execa('gcc', [...flags, '-o', agent, join(guestFiles, 'agent.c')])
+  const programs = join(kernel, 'programs')
+  await mkdir(programs)
+  for (const name of ['agent', 'idmapped-overlay']) {
+    const flags = ['-std=c11', '-O2', '-static', '-Wall', '-Wextra', '-Werror']
+    await execa('gcc', [...flags, '-o', join(programs, `vps-test-${name}`), join(guestFiles, `${name}.c`)])
+  }
   const leaveOut = ['/usr/share/man/*', '/usr/share/locale/*', '/usr/share/doc/*', '/usr/share/info/*']
   console.error(`vm: installing Debian ${recipe.release} (${recipe.packages.length} packages asked for)`)
   await execa(
@@ -42,7 +45,7 @@ async function bootstrapRoot(root: string, kernel: string): Promise<void> {
       root,
       ...(await aptSources()),
     ],
-    {...quiet, env: {AGENT: agent, KERNEL: kernel}},
+    {...quiet, env: {PROGRAMS: programs, KERNEL: kernel}},
   )
 }
 

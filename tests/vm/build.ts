@@ -1,5 +1,10 @@
-// Entry of the process that builds the cache with the lock held: node build.ts ACCELERATOR
+// Entry of the process that builds the cache with the lock held.
 import {build} from './cache.ts'
-import type {Accelerator} from './qemu.ts'
 
-await build(process.argv[2] as Accelerator)
+process.once('SIGTERM', () => process.exit(143)) // an exit ends the programs that it started, a signal would not
+try {
+  await build()
+} catch (error) {
+  console.error(`vm: ${error instanceof Error ? error.message : String(error)}`)
+  process.exitCode = 1
+}

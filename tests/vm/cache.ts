@@ -7,54 +7,50 @@ import {join} from 'node:path'
 import {chooseAccelerator} from './accelerator.ts'
 import {buildBase} from './base.ts'
 import {ensurePackages} from './packages.ts'
-import type {Accelerator} from './qemu.ts'
 import {baseKey, cacheDirectory, stateKey} from './recipe.ts'
 import {buildState, type State} from './state.ts'
-
-function locate(accelerator: Accelerator): State {
-  return {
-    accelerator,
-    base: join(cacheDirectory, `base-${baseKey()}`),
-    directory: join(cacheDirectory, `state-${stateKey(accelerator)}`),
-  }
-}
 
 /** The state to restore, built if need be. */
 export async function cachedState(): Promise<State> {
   await ensurePackages()
-  const accelerator = await chooseAccelerator()
-  const state = locate(accelerator)
-  if (existsSync(state.directory)) return state
+  const state = await findState()
+  if (state && existsSync(state.directory)) return state
   await mkdir(cacheDirectory, {recursive: true})
-  await buildLocked(accelerator)
-  return state
+  await buildLocked()
+  return (await findState()) as State
+}
+
+/** Undefined without a base: how to run it is tried with the base's kernel. */
+async function findState(): Promise<State | undefined> {
+  const base = join(cacheDirectory, `base-${baseKey()}`)
+  if (!existsSync(base)) return undefined
+  const accelerator = await chooseAccelerator(base)
+  return {accelerator, base, directory: join(cacheDirectory, `state-${stateKey(accelerator)}`)}
 }
 
 /** Builds in a child that holds a flock: the kernel drops it however the child ends. */
-async function buildLocked(accelerator: Accelerator): Promise<void> {
-  const words = [
-    join(cacheDirectory, 'lock'),
-    process.execPath,
-    join(import.meta.dirname, 'build.ts'),
-    accelerator,
-  ]
-  const child = spawn('setpriv', ['--pdeathsig', 'TERM', 'flock', ...words], {
+async function buildLocked(): Promise<void> {
+  const program = [process.execPath, join(import.meta.dirname, 'build.ts')]
+  const locked = ['flock', '--no-fork', join(cacheDirectory, 'lock'), ...program]
+  const child = spawn('setpriv', ['--pdeathsig', 'TERM', ...locked], {
     stdio: ['ignore', 'inherit', 'inherit'],
   })
-  const {promise, resolve} = Promise.withResolvers<number | null>()
-  child.once('close', resolve)
-  if ((await promise) !== 0) throw new Error('the test host could not be built')
+  const ended = Promise.withResolvers<number | null>()
+  child.once('error', ended.reject)
+  child.once('close', ended.resolve)
+  if ((await ended.promise) !== 0) throw new Error('the test host could not be built')
 }
 
 /** To be called with the lock held. Builds what is missing and removes what older recipes left. */
-export async function build(accelerator: Accelerator): Promise<void> {
-  const state = locate(accelerator)
-  if (!existsSync(state.base)) await timed('base', () => makeBase(state.base))
+export async function build(): Promise<void> {
+  const base = join(cacheDirectory, `base-${baseKey()}`)
+  if (!existsSync(base)) await timed('base', () => makeBase(base))
+  const state = (await findState()) as State
   if (!existsSync(state.directory)) await timed('saved state', () => buildState(state))
-  const keep = [state.base, state.directory]
   for (const name of await readdir(cacheDirectory)) {
     const path = join(cacheDirectory, name)
-    if (/^(base|state)-/.test(name) && !keep.includes(path)) await rm(path, {recursive: true, force: true})
+    if (/^(base|state)-/.test(name) && path !== base && path !== state.directory)
+      await rm(path, {recursive: true, force: true})
   }
 }
 

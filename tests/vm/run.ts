@@ -10,6 +10,7 @@ import {runRings} from './rings.ts'
 import {shell} from './shell.ts'
 import {restore} from './state.ts'
 import {within} from './time.ts'
+import {guestEnvironment} from './vitest.ts'
 
 const usage =
   'usage: run.ts test [RING…] [-- VITEST-ARGUMENT…] | shell | exec [--timeout S] -- COMMAND… | build'
@@ -30,6 +31,7 @@ async function exec(machine: Machine, argv: string[], seconds: number): Promise<
   const running = machine.agent.run({
     argv,
     cwd: '/vps',
+    env: guestEnvironment,
     ...(process.stdin.isTTY ? {} : {stdin: process.stdin}),
     onOutput: (bytes, stream) => process[stream].write(bytes),
   })

@@ -1,5 +1,6 @@
 // An interactive root shell in the guest: the terminal here in raw mode, a terminal of the guest's own there.
 import type {Machine} from './qemu.ts'
+import {guestEnvironment} from './vitest.ts'
 
 export async function shell({agent}: Machine): Promise<number> {
   const {stdin, stdout} = process
@@ -11,7 +12,7 @@ export async function shell({agent}: Machine): Promise<number> {
       argv: ['bash', '-l'],
       cwd: '/vps',
       tty: true,
-      env: {TERM: process.env.TERM ?? 'xterm', VPS_TEST_VM: '1', PATH: guestPath},
+      env: {...guestEnvironment, TERM: process.env.TERM ?? 'xterm'},
       stdin,
       onOutput: bytes => stdout.write(bytes),
       onStart: control => {
@@ -26,6 +27,3 @@ export async function shell({agent}: Machine): Promise<number> {
     stdin.destroy()
   }
 }
-
-const guestPath =
-  '/vps/bin:/vps/node_modules/.bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'

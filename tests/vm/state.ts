@@ -1,6 +1,7 @@
 // The saved state: the base booted once, seen to be healthy, warmed (Node and vitest in the page cache and in Node's
 // compile cache), stopped and written down. A restore of it is the test host of one run.
-import {mkdir, mkdtemp, open, rename, rm} from 'node:fs/promises'
+import {existsSync} from 'node:fs'
+import {mkdir, mkdtemp, open, readdir, rename, rm} from 'node:fs/promises'
 import {join} from 'node:path'
 import {execa} from 'execa'
 import {buildCheckout} from './checkout.ts'
@@ -97,8 +98,8 @@ async function save(machine: Machine, file: string): Promise<void> {
 
 /** Restores the state, with the checkout as it is now at /vps. The caller ends the machine. */
 export async function restore({accelerator, base, directory}: State): Promise<Machine> {
-  await mkdir(cacheDirectory, {recursive: true})
-  const scratch = await mkdtemp(join(cacheDirectory, 'run-'))
+  await sweep()
+  const scratch = await mkdtemp(join(cacheDirectory, `run-${process.pid}-`))
   const checkout = join(scratch, 'checkout.img')
   try {
     await buildCheckout(checkout, scratch)
@@ -121,6 +122,15 @@ export async function restore({accelerator, base, directory}: State): Promise<Ma
   }
 }
 
+/** Removes what drivers left that were killed while they packed a checkout. */
+async function sweep(): Promise<void> {
+  for (const name of await readdir(cacheDirectory)) {
+    const [, pid] = /^run-(\d+)-/.exec(name) ?? []
+    if (pid && !existsSync(`/proc/${pid}`))
+      await rm(join(cacheDirectory, name), {recursive: true, force: true})
+  }
+}
+
 async function wake(machine: Machine, directory: string): Promise<void> {
   await machine.monitor('migrate-set-capabilities', ignoreShared)
   await machine.monitor('migrate-incoming', {uri: `exec:cat '${join(directory, 'state')}'`})
@@ -130,6 +140,7 @@ async function wake(machine: Machine, directory: string): Promise<void> {
     date -u -s @${(Date.now() / 1000).toFixed(3)} >/dev/null
     head -c 64 >/dev/urandom
     mount -o noatime,prjquota /dev/vdb /vps && mount --bind /opt/modules /vps/node_modules
+    rmdir /vps/lost+found
     [ ${process.getuid?.()} = 0 ] || chown -R --no-dereference 0:0 /vps`
   const stdin = Buffer.from(crypto.getRandomValues(new Uint8Array(64)))
   const {status, stderr} = await machine.agent.run({argv: ['sh', '-c', script], stdin})

@@ -25,6 +25,7 @@ export default defineConfig(async () => {
     test: {
       ...own,
       include: own.include ?? [include],
+      fsModuleCache: false,
       fileParallelism: false,
       maxWorkers: 1,
       isolate: false,

@@ -4,16 +4,21 @@
 /** Where a ring's machine-readable results are, in the guest. */
 export const resultsDirectory = '/run/vps-test'
 
+/** For every command in the guest. */
+export const guestEnvironment = {
+  VPS_TEST_VM: '1',
+  NODE_COMPILE_CACHE: '/var/cache/node-compile',
+  PATH: '/vps/bin:/vps/node_modules/.bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
+}
+
 /** A shell command line, to be run in the checkout. */
 export function vitestCommand(ring: string, extra: string[]): string {
   const environment = {
+    ...guestEnvironment,
     CI: 'true',
-    VPS_TEST_VM: '1',
     VPS_TEST_RING: ring,
     VPS_TEST_SLOW: '10',
-    NODE_COMPILE_CACHE: '/var/cache/node-compile',
     NO_COLOR: '1',
-    PATH: '/vps/node_modules/.bin:$PATH',
   }
   const words = [
     ...['node', 'node_modules/vitest/vitest.mjs', 'run'],

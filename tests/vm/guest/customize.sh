@@ -1,6 +1,6 @@
 #!/bin/sh
 # Makes a freshly installed Debian root into the test host. Run by mmdebstrap as a hook: $1 is the root,
-# AGENT the compiled agent.
+# PROGRAMS the directory with the compiled programs of the guest.
 set -eu
 root=$1
 
@@ -22,7 +22,7 @@ printf '[Journal]\nStorage=volatile\nRuntimeMaxUse=32M\n' >"$root/etc/systemd/jo
 printf '%s\n' loop overlay xfs btrfs quota_v2 fuse tun veth bridge macvlan dummy nf_tables nft_ct nft_chain_nat \
         dm_mod sch_htb sch_ingress tcp_diag >"$root/etc/modules-load.d/test.conf"
 
-install -m 0755 "$AGENT" "$root/usr/local/sbin/vps-test-agent"
+install -m 0755 "$PROGRAMS"/* "$root/usr/local/sbin"
 cat >"$root/etc/systemd/system/vps-test-agent@.service" <<'UNIT'
 [Unit]
 Description=Agent of the vps test host on port %i
