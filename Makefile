@@ -5,7 +5,7 @@ DESTDIR ?=
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 
 # Node's own variables of whoever calls make shall steer neither builds nor tests.
-unexport NODE_OPTIONS NODE_PATH NODE_EXTRA_CA_CERTS
+unexport NODE_OPTIONS NODE_PATH
 
 .DELETE_ON_ERROR:
 .PHONY: help all build native sanitized test unit-test host-test vm-test vm-shell sanitizer-test lint format docs bench \
@@ -49,7 +49,7 @@ CXX     ?= g++
 WARN    := -Wall -Wextra -Werror -Wshadow -Wformat=2
 HARDEN  := -fstack-protector-strong -D_FORTIFY_SOURCE=2 -fPIE -Wl,-z,relro,-z,now -Wl,-z,noexecstack
 CFLAGS_ALL   := -std=c11 -D_GNU_SOURCE -O2 -g0 $(WARN) -Inative/common
-CXXFLAGS_ALL := -std=c++20 -O2 -g0 $(WARN) -fPIC -shared -fstack-protector-strong -D_FORTIFY_SOURCE=2 \
+CXXFLAGS_ALL := -std=c++20 -O2 -g0 -Wall -Wextra -Werror -fPIC -shared -fstack-protector-strong -D_FORTIFY_SOURCE=2 \
                 -DNAPI_VERSION=9 -isystem node_modules/node-addon-api \
                 -isystem $(firstword $(wildcard node_modules/node-linux-*/include/node) /usr/include/node) \
                 -Wl,-z,relro,-z,now

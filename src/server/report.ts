@@ -30,12 +30,18 @@ export interface Report {
   readonly ready: boolean
 }
 
-/** Reads the report channel to its end and closes it. */
+/**
+ * Reads the report channel until init runs, and closes it: the supervisor would keep it open until the server is up. After a
+ * fault it is read to its end, which comes when everything is undone.
+ */
 export async function readReport(fd: number): Promise<Report> {
   const socket = new Socket({fd, readable: true, writable: false})
   try {
     const lines: string[] = []
-    for await (const line of linesOf(socket)) lines.push(line)
+    for await (const line of linesOf(socket)) {
+      lines.push(line)
+      if (line.startsWith('started\t')) break
+    }
     return parseReport(lines)
   } finally {
     socket.destroy()
