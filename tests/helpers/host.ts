@@ -1,0 +1,84 @@
+import {existsSync, globSync, mkdtempSync, readdirSync, rmdirSync, rmSync, symlinkSync} from 'node:fs'
+import {mkdir} from 'node:fs/promises'
+import {tmpdir} from 'node:os'
+import {join} from 'node:path'
+import process from 'node:process'
+import {execa, type Options, type Result} from 'execa'
+import {findCgroup2, type HostPaths, hostPaths} from '../../src/host/index.ts'
+
+export const repository = join(import.meta.dirname, '../..')
+export const vpsProgram = join(repository, 'bin/vps')
+
+/** Images that take long to build are built once, in the machine's own network, and kept here between runs. */
+const keptRoot = join(repository, 'build/test-root')
+
+/** A vps host of a test's own, below a scratch directory; whatever a test leaves in it is taken down at the end. */
+export interface ScratchHost extends AsyncDisposable {
+  readonly root: string
+  readonly paths: HostPaths
+  /** Directory of this host's server cgroups. */
+  readonly cgroups: string
+  /** Runs vps with these arguments; never throws, look at `exitCode`. Strings come back without the last newline. */
+  vps(args: readonly string[], options?: Options): Promise<Result>
+  /** As `vps`, and throws when it fails. */
+  must(args: readonly string[], options?: Options): Promise<string>
+  /** The object that `--json` prints. */
+  json<T>(args: readonly string[]): Promise<T>
+  /** Runs a shell script as root inside a server; its standard output, trimmed. Throws when it fails. */
+  inside(server: string, script: string): Promise<string>
+}
+
+export async function scratchHost(): Promise<ScratchHost> {
+  const root = mkdtempSync(join(tmpdir(), 'vps-test-'))
+  const paths = hostPaths(root)
+  const cgroups = join((await findCgroup2())?.mount ?? '/sys/fs/cgroup', paths.cgroupName)
+  await lendImages(paths)
+  const env = {VPS_ROOT: root, NO_COLOR: '1'}
+  const run = (args: readonly string[], options: Options): Promise<Result> =>
+    execa(vpsProgram, args, {env, stdin: 'ignore', timeout: 60_000, ...options}) as Promise<Result>
+  const vps = (args: readonly string[], options: Options = {}): Promise<Result> =>
+    run(args, {reject: false, ...options})
+  const must = async (args: readonly string[], options: Options = {}): Promise<string> =>
+    String((await run(args, options)).stdout)
+  return {
+    root,
+    paths,
+    cgroups,
+    vps,
+    must,
+    json: async args => JSON.parse(await must([...args, '--json'])),
+    inside: async (server, script) => (await must(['exec', server, '--', 'sh', '-c', script])).trim(),
+    async [Symbol.asyncDispose]() {
+      await vps(['destroy', '--all', '--force', '--yes'])
+      removeCgroups(cgroups)
+      rmSync(root, {recursive: true, force: true})
+    },
+  }
+}
+
+/** Links the kept images into this host's cache. */
+async function lendImages(paths: HostPaths): Promise<void> {
+  await mkdir(paths.images, {recursive: true, mode: 0o700})
+  const kept = hostPaths(keptRoot).images
+  if (!existsSync(kept)) return
+  for (const image of readdirSync(kept).filter(name => name.startsWith('debian-')))
+    symlinkSync(join(kept, image), join(paths.images, image))
+}
+
+function removeCgroups(directory: string): void {
+  if (!existsSync(directory)) return
+  for (const child of globSync('**/', {cwd: directory}).sort((a, b) => b.length - a.length))
+    rmdirSync(join(directory, child))
+  if (existsSync(directory)) rmdirSync(directory)
+}
+
+/** What this test needs of the host, with a reason to skip it on a laptop; in CI a missing requirement fails it. */
+export function requires(...needs: ('root' | 'debian-image')[]): {skip: boolean} {
+  const met = {
+    root: process.geteuid?.() === 0,
+    'debian-image':
+      existsSync(hostPaths(keptRoot).images) &&
+      readdirSync(hostPaths(keptRoot).images).some(name => name.startsWith('debian-')),
+  }
+  return {skip: needs.some(need => !met[need]) && process.env.CI !== 'true'}
+}
