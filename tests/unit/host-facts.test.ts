@@ -39,7 +39,11 @@ describe('cgroup2', () => {
     const mounts = parseMounts(`1 0 0:1 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory
 2 0 0:2 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw
 `)
-    expect(await findCgroup2(mounts)).toMatchObject({mount: '/sys/fs/cgroup/unified', pure: false, writable: true})
+    expect(await findCgroup2(mounts)).toMatchObject({
+      mount: '/sys/fs/cgroup/unified',
+      pure: false,
+      writable: true,
+    })
   })
 
   test('a mount of the whole tree is preferred to one of a part', async () => {

@@ -72,7 +72,13 @@ describe('atomic writes', () => {
   })
 
   test('temporary files of a crash are found, other files are not', async () => {
-    for (const name of ['.web1.yaml.0a1b2c3d.tmp', '.web2.yaml.0a1b2c3d.tmp', 'web1.yaml', '.hidden', 'x.tmp'])
+    for (const name of [
+      '.web1.yaml.0a1b2c3d.tmp',
+      '.web2.yaml.0a1b2c3d.tmp',
+      'web1.yaml',
+      '.hidden',
+      'x.tmp',
+    ])
       await writeFile(join(root, name), '')
     expect(await removeTemporaries(root, 'web1.yaml')).toEqual(['.web1.yaml.0a1b2c3d.tmp'])
     expect(await removeTemporaries(root)).toEqual(['.web2.yaml.0a1b2c3d.tmp'])

@@ -123,7 +123,7 @@ describe('host.yaml', () => {
   test.each([
     ['ids: {frist: 1}', 'unknown key ids.frist (known: first, count)'],
     ['servers: []', 'unknown key servers (known: ids)'],
-    ['ids: {first: 1000}', 'ids.first must be at least 65536: lower ids are the host\'s own'],
+    ['ids: {first: 1000}', "ids.first must be at least 65536: lower ids are the host's own"],
     ['ids: {count: 10}', 'ids.count must be at least 65536: one server needs that many'],
     ['ids: {first: 4294901760, count: 65536}', 'ids.first + ids.count must stay below 4294967295'],
     ['ids: {first: yes}', 'ids.first must be a whole number'],
@@ -138,7 +138,9 @@ describe('host.yaml', () => {
   })
 
   test('all problems are named at once; bad YAML is one', async () => {
-    await expect(parseHostConfig('a: 1\nids: {b: 2}', 'h')).rejects.toThrow(/unknown key a .*; unknown key ids\.b/)
+    await expect(parseHostConfig('a: 1\nids: {b: 2}', 'h')).rejects.toThrow(
+      /unknown key a .*; unknown key ids\.b/,
+    )
     await expect(parseHostConfig('ids: {first', 'h')).rejects.toMatchObject({code: 'BAD_HOST_CONFIG'})
   })
 })
