@@ -14,6 +14,7 @@ export default class Destroy extends ServersCommand {
     {description: 'in a script', command: 'vps destroy web1 --force --yes'},
     'vps destroy --tag test --force --yes',
   ]
+  static override strict = false
   static override args = {names: word({description: 'Servers to destroy.'})}
   static override flags = {
     force: boolean({description: 'Stop it first if it runs.'}),
@@ -22,10 +23,10 @@ export default class Destroy extends ServersCommand {
 
   async run(): Promise<void> {
     const parsed = await this.parse(Destroy)
-    const selection = this.selection(this.settle(parsed), parsed.flags)
+    const words = this.settle(parsed)
     const {force, yes} = parsed.flags
     const host = await Host.open()
-    const names = await host.resolve(selection)
+    const names = await this.chosen(host, words, parsed.flags)
     if (!yes && names.length > 0) await this.ask(names)
     await this.each(
       names,

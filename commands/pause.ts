@@ -8,14 +8,15 @@ export default class Pause extends ServersCommand {
     'Every process of the server stops where it is, keeps its memory and gets no processor time until `vps resume`. Connections stay open as long as their other ends wait.'
   static override usage = 'NAME… | --all | --tag T'
   static override examples = ['vps pause web1', 'vps pause --tag batch']
+  static override strict = false
   static override args = {names: word({description: 'Servers to pause.'})}
 
   async run(): Promise<void> {
     const parsed = await this.parse(Pause)
-    const selection = this.selection(this.settle(parsed), parsed.flags)
+    const words = this.settle(parsed)
     const host = await Host.open()
     await this.each(
-      await host.resolve(selection),
+      await this.chosen(host, words, parsed.flags, ['running', 'starting']),
       async name => {
         await host.pause(name)
         return {}

@@ -9,6 +9,7 @@ export default class Restart extends ServersCommand {
     'The server comes back with its definition as it is now, so this is how changes that `vps set` and `vps edit` could not make live take effect.'
   static override usage = 'NAME… | --all | --tag T [--timeout D] [--wait]'
   static override examples = ['vps restart web1', 'vps restart --tag web --wait']
+  static override strict = false
   static override args = {names: word({description: 'Servers to restart.'})}
   static override flags = {
     timeout: durationFlag({
@@ -19,11 +20,11 @@ export default class Restart extends ServersCommand {
 
   async run(): Promise<void> {
     const parsed = await this.parse(Restart)
-    const selection = this.selection(this.settle(parsed), parsed.flags)
+    const words = this.settle(parsed)
     const {timeout, wait} = parsed.flags
     const host = await Host.open()
     await this.each(
-      await host.resolve(selection),
+      await this.chosen(host, words, parsed.flags, ['running', 'starting', 'paused', 'crashed']),
       name => host.restart(name, {...(timeout !== undefined && {timeoutMs: timeout}), wait}),
       ({name, pid, ready}) => `${name}: ${ready ? 'up again' : 'restarted'}, init is process ${pid}`,
     )

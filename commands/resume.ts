@@ -7,14 +7,15 @@ export default class Resume extends ServersCommand {
   static override description = 'They go on where they were paused.'
   static override usage = 'NAME… | --all | --tag T'
   static override examples = ['vps resume web1', 'vps resume --tag batch']
+  static override strict = false
   static override args = {names: word({description: 'Servers to resume.'})}
 
   async run(): Promise<void> {
     const parsed = await this.parse(Resume)
-    const selection = this.selection(this.settle(parsed), parsed.flags)
+    const words = this.settle(parsed)
     const host = await Host.open()
     await this.each(
-      await host.resolve(selection),
+      await this.chosen(host, words, parsed.flags, ['paused']),
       async name => {
         await host.resume(name)
         return {}

@@ -17,6 +17,7 @@ A start that fails leaves nothing behind. If a step of it fails, the line and co
     {description: 'what would be done, step by step; starts nothing', command: 'vps start web1 --explain'},
     'vps start --tag web',
   ]
+  static override strict = false
   static override args = {names: word({description: 'Servers to start.'})}
   static override flags = {
     wait: boolean({description: 'Return when the server says that it is up.'}),
@@ -29,10 +30,10 @@ A start that fails leaves nothing behind. If a step of it fails, the line and co
 
   async run(): Promise<void> {
     const parsed = await this.parse(Start)
-    const selection = this.selection(this.settle(parsed), parsed.flags)
+    const words = this.settle(parsed)
     const {wait, timings, explain} = parsed.flags
     const host = await Host.open()
-    const names = await host.resolve(selection)
+    const names = await this.chosen(host, words, parsed.flags, ['stopped', 'crashed', 'defined', 'invalid'])
     if (explain) {
       return this.each(
         names,
@@ -44,12 +45,14 @@ A start that fails leaves nothing behind. If a step of it fails, the line and co
       names,
       (name, progress) => host.start(name, {wait, progress}),
       report =>
-        timings ? `${startedLine(report)}\n${timingsTable(report.phases, this.paint)}` : startedLine(report),
+        timings
+          ? `${startedLine(report, wait)}\n${timingsTable(report.phases, this.paint)}`
+          : startedLine(report, wait),
     )
   }
 }
 
-function startedLine({name, pid, ready, phases}: StartReport): string {
+function startedLine({name, pid, ready, phases}: StartReport, wait: boolean): string {
   const total = phases.reduce((sum, phase) => sum + phase.microseconds, 0) / 1000
-  return `${name}: ${ready ? 'up' : 'started'} in ${duration(total)}, init is process ${pid}`
+  return `${name}: ${wait && ready ? 'up' : 'started'} in ${duration(total)}, init is process ${pid}`
 }

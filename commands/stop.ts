@@ -14,6 +14,7 @@ export default class Stop extends ServersCommand {
     {description: 'at once, without asking', command: 'vps stop web1 --kill'},
     'vps stop --all',
   ]
+  static override strict = false
   static override args = {names: word({description: 'Servers to stop.'})}
   static override flags = {
     timeout: durationFlag({
@@ -24,11 +25,11 @@ export default class Stop extends ServersCommand {
 
   async run(): Promise<void> {
     const parsed = await this.parse(Stop)
-    const selection = this.selection(this.settle(parsed), parsed.flags)
+    const words = this.settle(parsed)
     const {timeout, kill} = parsed.flags
     const host = await Host.open()
     await this.each(
-      await host.resolve(selection),
+      await this.chosen(host, words, parsed.flags, ['running', 'starting', 'stopping', 'paused']),
       name => host.stop(name, {...(timeout !== undefined && {timeoutMs: timeout}), kill}),
       ({name, exit, tookMs, killed}) =>
         `${name}: stopped after ${duration(tookMs)}${killed && !kill ? ', had to be killed' : ''} (${exit})`,

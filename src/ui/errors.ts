@@ -62,7 +62,12 @@ function codeOf(error: unknown): string {
 
 function messageOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
-  return error.message === '' ? error.name : error.message
+  if (error.message === '') return error.name
+  // `ENOENT: no such file or directory, open '/x'` as Node writes it
+  const system = /^(E[A-Z0-9]+): (.+), (\w+)(?: (?:'(.*)'))?$/s.exec(error.message)
+  if (system === null) return error.message
+  const [, code, reason, call, path] = system
+  return `${path === undefined ? call : path}: ${reason} (${code})`
 }
 
 function suggestionsOf(error: unknown): readonly string[] {

@@ -4,36 +4,55 @@ import {ExitCode, VpsError} from '../errors.ts'
 import {VpsCommand} from './command.ts'
 import {reportEach} from './report-each.ts'
 
-/** Which servers a command is about, as the API's `resolve` takes it. */
-export interface Selection {
-  readonly names: string[]
+/** The part of the API's Host that finds servers. */
+export interface Lister {
+  list(filter: {readonly tag?: string}): Promise<readonly {readonly name: string; readonly state: string}[]>
+}
+
+interface SelectionFlags {
   readonly all?: boolean
-  readonly tag?: string
+  readonly tag?: string | undefined
 }
 
 /** A command that does the same to several servers: names, `--all` or `--tag`; every one is tried and reported. */
 export abstract class ServersCommand extends VpsCommand {
-  static override strict = false
   static override baseFlags = {
     ...VpsCommand.baseFlags,
-    all: boolean({description: 'All servers of this host.', exclusive: ['tag']}),
+    all: boolean({description: 'All servers of this host that it makes sense for.', exclusive: ['tag']}),
     tag: string({description: 'The servers that have this tag.', helpValue: 'T'}),
   }
 
-  /** Names, `--all` or `--tag`: exactly one of the three; throws VpsError WRONG_USE otherwise. */
-  protected selection(names: string[], flags: {all?: boolean; tag?: string | undefined}): Selection {
-    const ways = [names.length > 0, flags.all === true, flags.tag !== undefined].filter(Boolean).length
-    if (ways === 1) {
-      return {names, ...(flags.all === true && {all: true}), ...(flags.tag !== undefined && {tag: flags.tag})}
-    }
+  /** Refuses a command line that names no server, or all of them and some. */
+  protected requireSelection(names: readonly string[], flags: SelectionFlags): void {
+    if (flags.all === true ? names.length === 0 : names.length > 0 || flags.tag !== undefined) return
     throw new VpsError(
       'WRONG_USE',
-      ways === 0 ? 'no server is named' : 'names, --all and --tag exclude each other',
+      flags.all === true ? 'names and --all exclude each other' : 'no server is named',
       {
         exitCode: ExitCode.wrongUse,
         suggestions: [`vps ${this.id} NAME…, vps ${this.id} --all, or vps ${this.id} --tag T`],
       },
     )
+  }
+
+  /**
+   * The servers meant, each once: those named, in the order of the command line, then those that have the tag. A name that is no
+   * server is not looked at here, so that it does not keep the others from being done.
+   * @param states `--all` and `--tag` mean only servers in one of these: nobody who stops all wants to hear of stopped ones
+   */
+  protected async chosen(
+    host: Lister,
+    names: readonly string[],
+    flags: SelectionFlags,
+    states?: readonly string[],
+  ): Promise<string[]> {
+    this.requireSelection(names, flags)
+    if (flags.all !== true && flags.tag === undefined) return [...new Set(names)]
+    const found = await host.list(flags.tag === undefined ? {} : {tag: flags.tag})
+    if (found.length === 0 && flags.tag !== undefined)
+      process.stderr.write(`vps: no server has the tag ${flags.tag}\n`)
+    const suitable = found.filter(({state}) => states === undefined || states.includes(state))
+    return [...new Set([...names, ...suitable.map(({name}) => name)])]
   }
 
   /** `reportEach`, with the exit code set. */

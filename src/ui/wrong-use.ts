@@ -6,11 +6,12 @@ import {type CommandInfo, spokenName} from './manifest.ts'
 interface OclifError extends Error {
   readonly oclif: {readonly exit?: number | false}
   readonly flags?: readonly string[]
-  readonly args?: readonly unknown[]
+  readonly args?: readonly {readonly name: string}[]
 }
 
 /** Turns what oclif's parser throws into an error in our style (exit code 2); every other error is returned as it is. */
 export function asWrongUse(error: unknown, command: CommandInfo | undefined): unknown {
+  if (error instanceof VpsError) return withoutFrame(error)
   if (!isOclifError(error)) return error
   return new VpsError('WRONG_USE', sentence(error), {
     exitCode: ExitCode.wrongUse,
@@ -18,8 +19,19 @@ export function asWrongUse(error: unknown, command: CommandInfo | undefined): un
   })
 }
 
+/** What our own parsers of flags throw comes back with oclif's words around it. */
+function withoutFrame(error: VpsError): VpsError {
+  const framed = /^Parsing --\S+\s+([\s\S]*?)\nSee more help with --help$/.exec(error.message)
+  if (framed?.[1] === undefined) return error
+  return new VpsError(error.code, framed[1], {
+    cause: error.cause,
+    suggestions: error.suggestions,
+    exitCode: error.exitCode,
+  })
+}
+
 function isOclifError(error: unknown): error is OclifError {
-  return error instanceof Error && !(error instanceof VpsError) && 'oclif' in error
+  return error instanceof Error && 'oclif' in error
 }
 
 function sentence(error: OclifError): string {
@@ -30,9 +42,9 @@ function sentence(error: OclifError): string {
   if (unknown) return `there is no flag ${unknown[1]}`
   const unexpected = /^Unexpected arguments?: (.*)$/.exec(text)
   if (unexpected) return `there is no use for ${unexpected[1]}`
-  const missing = /^Missing \d+ required args?:\n([\s\S]*)$/.exec(text)
-  if (missing?.[1] !== undefined)
-    return `missing: ${missing[1].split('\n').map(firstWord).join(', ').toUpperCase()}`
+  if (/^Missing \d+ required arg/.test(text)) {
+    return `missing: ${(error.args ?? []).map(({name}) => name.toUpperCase()).join(', ')}`
+  }
   const several = /^The following errors? occurred:\s*([\s\S]*)$/.exec(text)
   const body = several?.[1] ?? text
   return body
@@ -41,10 +53,6 @@ function sentence(error: OclifError): string {
     .filter(line => line !== '')
     .map(decapitalise)
     .join('; ')
-}
-
-function firstWord(line: string): string {
-  return line.trim().split(/\s+/)[0] ?? ''
 }
 
 function decapitalise(text: string): string {
