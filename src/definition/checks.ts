@@ -27,12 +27,12 @@ export const serverNameCheck: Check = value => {
 /** What a template may be called: it names a file, and a directory of its image. */
 export const TEMPLATE_PATTERN = '^[a-z0-9][a-z0-9._-]{0,62}$'
 
-export const templateNameCheck: Check = value =>
-  matches(TEMPLATE_PATTERN, value)
-    ? undefined
-    : complain(
-        `must be made of lower-case letters, digits, dots, dashes and underscores, not ${quote(value)}`,
-      )
+export const templateNameCheck: Check = value => {
+  if (matches(TEMPLATE_PATTERN, value)) return
+  const says = `must be made of lower-case letters, digits, dots, dashes and underscores, not ${quote(value)}`
+  const lower = value.toLowerCase()
+  return complain(says, matches(TEMPLATE_PATTERN, lower) ? didYouMean(lower) : undefined)
+}
 
 export const TAG_PATTERN = '^[a-z0-9][a-z0-9._-]{0,62}$'
 
@@ -113,6 +113,9 @@ export const mountInstead = (value: string): string | undefined => {
 
 export const INIT_WORDS = ['auto', 'persist'] as const
 
+/** Inits that `auto` finds by itself. */
+const INITS = new Set(['systemd', 'sysvinit', 'openrc', 'busybox', 'runit', 'init', 'default'])
+
 export const initCheck: Check = value => {
   if (value.startsWith('/')) return pathCheck(value)
   if ((INIT_WORDS as readonly string[]).includes(value)) return
@@ -121,7 +124,7 @@ export const initCheck: Check = value => {
     : undefined
   return complain(
     `must be auto, persist, the absolute path of a program, or a list: a command and its arguments, not ${quote(value)}`,
-    command ?? didYouMean(nearest(value, INIT_WORDS)),
+    command ?? didYouMean(INITS.has(value) ? 'auto' : nearest(value, INIT_WORDS)),
   )
 }
 

@@ -83,15 +83,19 @@ function refusal(text: string, file: string): Problem | undefined {
 }
 
 function* syntaxProblems(source: Source): Generator<Problem> {
-  const {document} = source
+  const {document, text} = source
   const seen = new Set<number>()
   for (const error of document.errors) {
-    const place = {offset: error.pos[0], length: Math.max(1, error.pos[1] - error.pos[0])}
-    const origin = originAt(source, place.offset, '')
+    const {line: stumbled} = originAt(source, error.pos[0], '')
+    const explained = explain(error, document.errors, text)
+    const offset = (explained.at ?? visible)(text, error.pos[0])
+    const origin = originAt(source, offset, '')
     // One mistake makes the parser stumble several times in a line; the first tells the story.
-    if (seen.has(origin.line)) continue
-    seen.add(origin.line)
-    yield {grade: 'error', origin, length: place.length, ...explain(error)}
+    if (seen.has(stumbled) || seen.has(origin.line)) continue
+    seen.add(stumbled).add(origin.line)
+    const {message, suggestion} = explained
+    const length = Math.max(1, error.pos[1] - error.pos[0])
+    yield {grade: 'error', message, origin, length, ...(suggestion ? {suggestion} : {})}
   }
   const version = document.directives?.yaml
   if (version?.explicit && version.version !== '1.2') {
@@ -101,27 +105,45 @@ function* syntaxProblems(source: Source): Generator<Problem> {
   }
 }
 
-type Explanation = Pick<Problem, 'message' | 'suggestion'>
+/** A complaint of the parser in words that need no knowledge of YAML's grammar. */
+interface Explanation extends Pick<Problem, 'message' | 'suggestion'> {
+  /** Where to show it, if not where the parser stumbled. */
+  readonly at?: (text: string, offset: number) => number
+}
+
+/** The first character of a line's contents rather than its indentation. */
+const visible = (text: string, offset: number): number =>
+  offset + (/^ */.exec(text.slice(offset))?.[0].length ?? 0)
+
+/** Behind what was written last: where something that is missing would stand. */
+const behind = (text: string, offset: number): number => text.slice(0, offset).trimEnd().length
+
+const nextLine = (text: string, offset: number): number => visible(text, text.indexOf('\n', offset) + 1)
 
 const NO_COLON: Explanation = {
   message: 'this is no "key: value"',
   suggestion: 'a colon and a space must follow the key',
 }
 
-/** The parser's complaints in words that need no knowledge of YAML's grammar. */
+const INDENTED_BELOW: Explanation = {
+  message: 'this line is indented below a line that has a value already',
+  suggestion: 'align it with its neighbours',
+  at: nextLine,
+}
+
 const EXPLANATIONS: Readonly<Record<string, Explanation>> = {
   BAD_DQ_ESCAPE: {
     message: 'this escape is unknown in a text in double quotes',
     suggestion: 'write \\\\ for a backslash, or use single quotes',
   },
+  BAD_INDENT: {message: 'the indentation fits no line above', suggestion: 'align it with its neighbours'},
   BAD_SCALAR_START: {
     message: 'a text cannot start with this character',
     suggestion: 'put the text in quotes',
   },
   BLOCK_AS_IMPLICIT_KEY: {
-    message: 'a second "key: value" on one line, or a line indented below a value',
-    suggestion:
-      'start a new line with the indentation of its neighbours, or put a text that holds ": " in quotes',
+    message: 'a second "key: value" on one line',
+    suggestion: 'start a new line, or put a text that holds ": " in quotes',
   },
   BLOCK_IN_FLOW: {message: 'inside brackets everything must be written with brackets and commas'},
   MULTILINE_IMPLICIT_KEY: NO_COLON,
@@ -130,23 +152,25 @@ const EXPLANATIONS: Readonly<Record<string, Explanation>> = {
     suggestion: 'write one file per server',
   },
   TAB_AS_INDENT: {message: 'a tab cannot be used for indentation', suggestion: 'use spaces'},
+  UNEXPECTED_TOKEN: {message: 'this does not fit here', suggestion: 'check quotes, commas and indentation'},
 }
 
-function explain(error: YAMLError): Explanation {
-  const {code, message} = error
+function explain(error: YAMLError, all: readonly YAMLError[], text: string): Explanation {
+  const {message} = error
+  const code = error.code === 'BAD_INDENT' && text[error.pos[0]] === '\t' ? 'TAB_AS_INDENT' : error.code
   const closing = /end with a ([\]}])/.exec(message)?.[1] ?? /Missing closing (["'])/.exec(message)?.[1]
-  if (closing) return {message: `a closing ${closing} is missing`}
+  if (closing) return {message: `a closing ${closing} is missing`, at: behind}
   if (code === 'MISSING_CHAR' && message.includes('map values')) return NO_COLON
-  if (code === 'BAD_INDENT')
-    return {message: 'the indentation fits no line above', suggestion: 'align it with its neighbours'}
+  const spansLines = all.some(
+    other => other.code === 'MULTILINE_IMPLICIT_KEY' && other.pos[0] === error.pos[0],
+  )
+  if (code === 'BLOCK_AS_IMPLICIT_KEY' && spansLines) return INDENTED_BELOW
   if (code === 'UNEXPECTED_TOKEN' && message.includes('block-seq-ind')) {
     return {
       message: 'a list cannot begin on the line of its key',
       suggestion: 'start a new line, or write [a, b]',
     }
   }
-  if (code === 'UNEXPECTED_TOKEN')
-    return {message: 'this does not fit here', suggestion: 'check quotes, commas and indentation'}
   return EXPLANATIONS[code] ?? {message: `${message.charAt(0).toLowerCase()}${message.slice(1)}`}
 }
 

@@ -73,7 +73,7 @@ function readSource(
     reader.report(null, ['name'], 'name is missing', 'for example name: web1')
   }
   const named = withNames(definition, expectedName)
-  checkSense(named, source, reader.problems, expectedName, options.reserved ?? TREES)
+  checkSense(named, source, reader.problems, expectedName, options)
   return {definition: named, problems: reader.problems}
 }
 
@@ -82,14 +82,15 @@ function checkSense(
   source: Source,
   problems: Problem[],
   expectedName: string | undefined,
-  reserved: readonly string[],
+  options: ParseOptions,
 ): void {
   const written = (path: Path) => source.document.hasIn(path)
   for (const rule of SENSE) {
     rule({
       definition,
       expectedName,
-      reserved,
+      isNameOfFile: options.name === undefined,
+      reserved: options.reserved ?? TREES,
       written,
       report: (grade, path, message, suggestion) => {
         const {length, ...origin} = originOfValue(source, path)

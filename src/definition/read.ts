@@ -27,7 +27,7 @@ import type {
 import {nearest} from './nearest.ts'
 import {keyText, type Path, type Problem} from './problems.ts'
 import {formatBytes, formatDuration, parseBytes, parseDuration} from './units.ts'
-import {CONTROL, either, quote} from './words.ts'
+import {CONTROL, either, printable, quote} from './words.ts'
 
 /** Bounds on what aliases may multiply; a definition needs a handful. */
 const MAX_ALIASES = 100
@@ -121,7 +121,7 @@ export class Reader {
   }
 
   #section(kind: Section, node: unknown, path: Path): unknown {
-    if (isEmpty(node)) return this.#completeSection(kind, {}, node, path)
+    if (isEmpty(node)) return this.#completeSection(kind, new Map(), node, path)
     if (!isMap(node)) {
       const {short} = kind
       const shortKey = short === undefined ? undefined : kind.keys[short]
@@ -136,18 +136,20 @@ export class Reader {
       const value = this.read(shortKey.is, node, path)
       return value === undefined ? undefined : {[short]: value}
     }
-    const values: Record<string, unknown> = {}
+    // A map, as a key may be called __proto__.
+    const values = new Map<string, unknown>()
+    const meant = new Set<string>()
     for (const [name, pair] of this.#pairs(node, path)) {
       const key = Object.hasOwn(kind.keys, name) ? kind.keys[name] : undefined
       if (key) {
         const value = this.#isLeftOut(key.is, pair.value)
           ? undefined
           : this.#readPair(key.is, pair, [...path, name])
-        values[name] = value === undefined ? defaultOf(key) : value
-      } else if (kind.open) values[name] = this.#plain(pair.value, [...path, name])
-      else this.#unknown(kind, name, pair, path)
+        values.set(name, value === undefined ? defaultOf(key) : value)
+      } else if (kind.open) values.set(name, this.#plain(pair.value, [...path, name]))
+      else meant.add(this.#unknown(kind, name, pair, path) ?? '')
     }
-    return this.#completeSection(kind, values, node, path)
+    return this.#completeSection(kind, values, node, path, meant)
   }
 
   /** A list or a mapping without any item is as good as not written: often all items are commented out. */
@@ -155,73 +157,59 @@ export class Reader {
     return isEmpty(value) && ['section', 'list', 'table'].includes(kind.kind) && !hasTag(value)
   }
 
+  /** Adds defaults. A required key that an unknown one was meant to be is not reported as missing too. */
   #completeSection(
     kind: Section,
-    values: Record<string, unknown>,
+    values: ReadonlyMap<string, unknown>,
     node: unknown,
     path: Path,
+    meant: ReadonlySet<string> = new Set(),
   ): Record<string, unknown> {
     const whole: Record<string, unknown> = {}
     for (const [name, key] of Object.entries(kind.keys)) {
-      if (!(name in values) && key.required) {
-        this.report(
-          node,
-          path,
-          `${keyText([...path, name])} is missing`,
-          key.example && `for example ${name}: ${key.example}`,
-        )
+      if (!values.has(name) && key.required && !meant.has(name)) {
+        const example = key.example && `for example ${name}: ${key.example}`
+        this.report(node, path, `${keyText([...path, name])} is missing`, example)
       }
-      whole[name] = name in values ? values[name] : defaultOf(key)
+      whole[name] = values.has(name) ? values.get(name) : defaultOf(key)
     }
-    return {...whole, ...values}
+    return {...whole, ...Object.fromEntries(values)}
   }
 
-  #unknown(kind: Section, name: string, pair: Pair, path: Path): void {
-    const suggestion =
-      name === '<<'
-        ? 'merge keys are not part of YAML 1.2: write the keys out'
-        : this.#meant(kind, name, path)
-    this.report(pair.key, [...path, name], `unknown key ${keyText([...path, name])}`, suggestion)
-  }
-
-  #meant(kind: Section, name: string, path: Path): string {
-    const lower = name.toLowerCase()
+  /** Reports an unknown key; returns the key that was meant. */
+  #unknown(kind: Section, name: string, pair: Pair, path: Path): string | undefined {
     const known = Object.keys(kind.keys)
-    const alias = known.find(key => kind.keys[key]?.aka?.includes(lower))
-    const near = alias ?? nearest(name, known)
-    if (near) return `did you mean ${near}?`
-    for (const key of known) {
-      const inner = kind.keys[key]?.is
-      if (inner?.kind === 'section' && Object.hasOwn(inner.keys, name))
-        return `${name} belongs below ${keyText([...path, key])}`
-    }
-    return `the keys here are ${known.join(', ')}`
+    const near = known.find(key => kind.keys[key]?.aka?.includes(name.toLowerCase())) ?? nearest(name, known)
+    const suggestion = near ? `did you mean ${near}?` : whereElse(kind, name, path)
+    this.report(pair.key, [...path, name], `unknown key ${keyText([...path, name])}`, suggestion)
+    return near
   }
 
   #table(kind: Table, node: unknown, path: Path): unknown {
     if (!isMap(node))
       return this.#wrong(node, path, `must be ${expected(kind)}, not ${found(node)}`, tableHint(node))
-    const values: Record<string, unknown> = {}
+    const values = new Map<string, unknown>()
     for (const [name, pair] of this.#pairs(node, path)) {
       const complaint = kind.checkName(name)
-      if (complaint)
-        this.report(
-          pair.key,
-          [...path, name],
-          `${keyText(path)}: ${quote(name)} ${complaint.says}`,
-          complaint.suggestion,
-        )
+      if (complaint) {
+        const message = `${keyText(path)}: ${quote(name)} ${complaint.says}`
+        this.report(pair.key, [...path, name], message, complaint.suggestion)
+      }
       const value = this.#readPair(kind.of, pair, [...path, name])
-      if (value !== undefined && !complaint) values[name] = value
+      if (value !== undefined && !complaint) values.set(name, value)
     }
-    return values
+    return Object.fromEntries(values)
   }
 
   #list(kind: List, node: unknown, path: Path): unknown {
     if (!isSeq(node)) return this.#wrong(node, path, `must be a list, not ${found(node)}`, listHint(node))
     if (node.items.length < (kind.min ?? 0)) return this.#wrong(node, path, 'must not be an empty list')
     return node.items.map((item, index) => {
-      const value = this.read(kind.of, item, [...path, index])
+      const here = [...path, index]
+      const isNothing = isEmpty(item) && !hasTag(item)
+      const value = isNothing
+        ? this.#noValue(item, here, 'write a value or remove the item')
+        : this.read(kind.of, item, here)
       return value === undefined ? blank(kind.of) : value
     })
   }
@@ -240,12 +228,10 @@ export class Reader {
           ? (node.source ?? String(node.value))
           : undefined
     if (value === undefined) {
-      return this.#wrong(
-        node,
-        path,
-        `must be ${kind.expected}, not ${found(node)}`,
-        `put it in quotes: "${node.source}"`,
-      )
+      const written = node.source ?? String(node.value)
+      const complaint = kind.check?.(written)
+      const suggestion = complaint ? complaint.suggestion : `put it in quotes: "${written}"`
+      return this.#wrong(node, path, `must be ${kind.expected}, not ${found(node)}`, suggestion)
     }
     const control = value
       .match(CONTROL)
@@ -273,7 +259,12 @@ export class Reader {
     if (typeof value !== 'number' || !Number.isInteger(value)) {
       const unquote =
         typeof value === 'string' && /^[0-9]+$/.test(value) ? 'write it without quotes' : undefined
-      return this.#wrong(node, path, `must be a whole number, not ${found(node)}`, unquote)
+      return this.#wrong(
+        node,
+        path,
+        `must be a whole number, not ${typeof value === 'number' ? node.source : found(node)}`,
+        unquote,
+      )
     }
     if (value >= kind.min && value <= kind.max) return value
     return this.#wrong(node, path, `must be from ${kind.min} to ${kind.max}, not ${node.source ?? value}`)
@@ -360,11 +351,7 @@ export class Reader {
         continue
       }
       if (hasTag(pair.key))
-        this.report(
-          pair.key,
-          [...path, name],
-          `the tag ${(pair.key as Node).tag} has no meaning in a definition`,
-        )
+        this.report(pair.key, [...path, name], `the tag ${tagOf(pair.key)} has no meaning in a definition`)
       const first = pairs.get(name)
       if (!first) pairs.set(name, pair)
       else this.#twice([...path, name], pair, first)
@@ -421,7 +408,7 @@ export class Reader {
       this.report(
         node,
         path,
-        `the tag ${(node as Node).tag} of ${keyText(path) || 'the file'} has no meaning in a definition`,
+        `the tag ${tagOf(node)} of ${keyText(path) || 'the file'} has no meaning in a definition`,
         'remove the tag',
       )
       return false
@@ -461,6 +448,11 @@ function hasTag(node: unknown): boolean {
   return Boolean((node as Node | null)?.tag)
 }
 
+/** `tag:yaml.org,2002:str` is written `!!str`. */
+function tagOf(node: unknown): string {
+  return printable((node as Node).tag?.replace(/^tag:yaml\.org,2002:/, '!!') ?? '')
+}
+
 function hex(character: string): string {
   return character.charCodeAt(0).toString(16).toUpperCase().padStart(4, '0')
 }
@@ -498,10 +490,11 @@ function expected(kind: Kind): string {
       return kind.text.expected
     case 'table':
       return 'a mapping of names to values'
-    case 'section':
-      return kind.short === undefined
-        ? `a mapping (${Object.keys(kind.keys).join(', ')})`
-        : 'a name or a mapping'
+    case 'section': {
+      const keys = Object.keys(kind.keys)
+      if (kind.short !== undefined) return 'a name or a mapping'
+      return keys.length > 5 ? 'a mapping of keys to values' : `a mapping (${keys.join(', ')})`
+    }
   }
 }
 
@@ -521,6 +514,16 @@ function fitsScalar(kind: Kind, value: unknown): boolean {
   if (kind.kind === 'bytes') return typeof value === 'string' && parseBytes(value) !== undefined
   if (kind.kind === 'flag') return typeof value === 'boolean'
   return false
+}
+
+/** For a key that is not like any other here: the section it belongs to, or the keys there are. */
+function whereElse(kind: Section, name: string, path: Path): string {
+  if (name === '<<') return 'merge keys are not part of YAML 1.2: write the keys out'
+  for (const [key, {is}] of Object.entries(kind.keys)) {
+    if (is.kind === 'section' && Object.hasOwn(is.keys, name))
+      return `${name} belongs below ${keyText([...path, key])}`
+  }
+  return `the keys here are ${Object.keys(kind.keys).join(', ')}`
 }
 
 function listHint(node: unknown): string | undefined {
@@ -559,9 +562,10 @@ const TIME_WORDS: readonly [RegExp, string][] = [
 
 function bytesHint(node: Scalar): string | undefined {
   const match = /^([0-9]+(?:\.[0-9]+)?)\s*([kmgt])(i?b?)$/i.exec(String(node.source ?? node.value).trim())
-  if (!match?.[2]) return undefined
+  if (!match?.[1] || !match[2]) return undefined
   const letter = match[2].toUpperCase()
   const binary = `${match[1]}${letter}iB`
+  if (parseBytes(binary) === undefined) return 'it must be a whole number of bytes'
   if (match[3]?.toLowerCase() === 'ib') return `write ${binary}`
   return `write ${binary} (units of 1024) or ${match[1]}${letter === 'K' ? 'k' : letter}B (units of 1000)`
 }

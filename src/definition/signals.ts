@@ -17,6 +17,8 @@ export function signalNumber(name: string): number | undefined {
 
 /** The signal that was meant, always in its full spelling. */
 export function nearestSignal(name: string): string | undefined {
+  const byNumber = Object.entries(constants.signals).find(([, number]) => `${number}` === name)
+  if (byNumber) return byNumber[0]
   const upper = name.toUpperCase()
   const full = upper.startsWith('SIG') ? upper : `SIG${upper}`
   return nearest(full, [...Object.keys(constants.signals), 'SIGRTMIN', 'SIGRTMIN+3'])

@@ -3,15 +3,10 @@ import {formatDuration} from '../units.ts'
 import {quote} from '../words.ts'
 import type {Rule} from './rule.ts'
 
-export const nameIsThatOfTheFile: Rule = ({definition, expectedName, report, written}) => {
-  if (
-    expectedName === undefined ||
-    definition.name === expectedName ||
-    definition.name === '' ||
-    !written(['name'])
-  )
-    return
-  const message = `name must be ${expectedName}, as the file is called, not ${quote(definition.name)}`
+export const nameIsThatOfTheFile: Rule = ({definition, expectedName, isNameOfFile, report, written}) => {
+  const {name} = definition
+  if (expectedName === undefined || name === expectedName || name === '' || !written(['name'])) return
+  const message = `name must be ${expectedName}${isNameOfFile ? ', as the file is called' : ''}, not ${quote(name)}`
   report('error', ['name'], message, `write ${expectedName}, or rename the server with vps rename`)
 }
 

@@ -6,6 +6,8 @@ export interface Sense {
   readonly definition: Definition
   /** What the server must be called, from the file's name or the caller; undefined when anything goes. */
   readonly expectedName: string | undefined
+  /** Whether that name is the file's, as opposed to the caller's. */
+  readonly isNameOfFile: boolean
   /** Directories of vps itself, which no server may be shown. */
   readonly reserved: readonly string[]
   /** Whether a key stands in the file, as opposed to being a default. */

@@ -1,0 +1,444 @@
+import {execFileSync} from 'node:child_process'
+import {mkdtempSync, readdirSync, rmSync, writeFileSync} from 'node:fs'
+import {tmpdir} from 'node:os'
+import {join} from 'node:path'
+import {fileURLToPath} from 'node:url'
+import {afterAll, beforeAll, describe, expect, test} from 'vitest'
+import {
+  CAPABILITIES,
+  capabilityNumber,
+  changedKeys,
+  type Definition,
+  formatBytes,
+  formatDuration,
+  jsonSchema,
+  keyInfo,
+  loadDefinition,
+  parseBytes,
+  parseDefinition,
+  parseDuration,
+  referencePage,
+  renderProblems,
+  requireValid,
+  serverName,
+  signalNumber,
+} from '../../src/definition/index.ts'
+
+const good = fileURLToPath(new URL('definitions/good/', import.meta.url))
+
+describe('good definitions', () => {
+  test.each(readdirSync(good).filter(name => name.endsWith('.yaml')))('%s has no problems', async name => {
+    const loaded = await loadDefinition(join(good, name))
+    expect(renderProblems(loaded.problems, loaded.text)).toBe('')
+    expect(requireValid(loaded)).toBe(loaded.definition)
+  })
+
+  test('everything that can be written is read as it is meant', async () => {
+    const {definition} = await loadDefinition(join(good, 'every-key.yaml'))
+    expect(definition).toEqual({
+      name: 'every-key',
+      description: 'The shop of Miller Ltd.\nSecond line\twith a tab.\n',
+      tags: ['shop', 'miller.ltd'],
+      template: {name: 'debian', suite: 'bookworm', packages: ['nginx', 'php-fpm'], mirror: null},
+      hostname: 'Shop.Example.NET',
+      init: ['nginx', '-g', 'daemon off;', '60', 'true'],
+      env: {
+        LANG: 'C.UTF-8',
+        PORT: '8080',
+        VERSION: '1.10',
+        HEX: '0x1F',
+        DEBUG: 'no',
+        VERBOSE: 'true',
+        EMPTY: '',
+      },
+      mounts: [
+        {
+          source: '/srv/shop',
+          target: '/srv/www',
+          readonly: true,
+          optional: true,
+          options: ['nosuid', 'nodev', 'noexec', 'noatime', 'recursive'],
+        },
+        {source: '/srv/upload', target: '/srv/www/upload', readonly: false, optional: false, options: []},
+      ],
+      security: {
+        capabilities: {add: ['sys_nice'], drop: ['net_raw', 'mknod']},
+        allow: ['nesting', 'fuse', 'tun', 'bpf', 'perf', 'userfaultfd', 'keyctl'],
+      },
+      restart: {policy: 'always', max: 10, window: 5_400_000},
+      autostart: true,
+      stop: {signal: 'SIGRTMIN+3', timeout: 90_000},
+      console: {size: 1_572_864, files: 8},
+      network: 'none',
+    } satisfies Definition)
+  })
+
+  test('what is left out has its default', async () => {
+    const {definition} = await loadDefinition(join(good, 'nothing-written.yaml'))
+    expect(definition).toEqual({
+      name: 'nothing-written',
+      description: '',
+      tags: [],
+      template: {name: 'host'},
+      hostname: 'nothing-written',
+      init: 'auto',
+      env: {},
+      mounts: [],
+      security: {capabilities: {add: [], drop: []}, allow: []},
+      restart: {policy: 'no', max: 5, window: 600_000},
+      autostart: false,
+      stop: {signal: 'auto', timeout: 30_000},
+      console: {size: 1_048_576, files: 4},
+      network: 'none',
+    } satisfies Definition)
+  })
+
+  test('defaults are never shared between definitions', () => {
+    const one = parseDefinition('name: a\n', {file: 'a.yaml'}).definition
+    one.tags.push('x')
+    one.env.X = 'y'
+    one.template.suite = 'z'
+    const two = parseDefinition('name: b\n', {file: 'b.yaml'}).definition
+    expect([two.tags, two.env, two.template]).toEqual([[], {}, {name: 'host'}])
+  })
+})
+
+describe('the name', () => {
+  test.each(['a', '0', 'web1', 'a-b', 'a'.repeat(63), 'web-'])('%s is one', name => {
+    expect(serverName(name)).toBe(name)
+  })
+
+  test.each([
+    '',
+    '-a',
+    'A',
+    'a_b',
+    'a.b',
+    '../x',
+    'a/b',
+    '/a',
+    '.',
+    '..',
+    'a'.repeat(64),
+    'a\n',
+    'a b',
+    'ä',
+    '--all',
+    'a\0',
+  ])('%j is none', name => {
+    expect(() => serverName(name)).toThrow(expect.objectContaining({code: 'BAD_NAME', exitCode: 2}))
+  })
+
+  test('comes from the file, unless the caller says it', () => {
+    expect(parseDefinition('template: host', {file: '/x/web7.yaml'}).definition.name).toBe('web7')
+    expect(parseDefinition('template: host', {file: '/x/web7.yaml', name: 'web8'}).definition.name).toBe(
+      'web8',
+    )
+    const {problems} = parseDefinition('name: web7', {file: '/x/web7.yaml', name: 'web8'})
+    expect(problems.map(({message}) => message)).toEqual(['name must be web8, not "web7"'])
+  })
+
+  test('is anything where the file has no name of its own', () => {
+    expect(parseDefinition('name: web7', {file: '<stdin>'}).problems).toEqual([])
+    expect(parseDefinition('tags: []', {file: '<stdin>'}).problems.map(({message}) => message)).toEqual([
+      'name is missing',
+    ])
+  })
+})
+
+describe('where things stand', () => {
+  const text =
+    'name: web1\nmounts:\n  - {source: /a, target: /b}\n  - source: /c\n    target: /d\nstop: {timeout: 5s}\n'
+  const loaded = parseDefinition(text, {file: 'web1.yaml'})
+
+  test.each([
+    [['mounts', 1, 'source'], 4, 5, 'mounts[1].source'],
+    [['mounts', 0, 'target'], 3, 18, 'mounts[0].target'],
+    [['mounts', 1], 4, 5, 'mounts[1]'],
+    [['stop', 'timeout'], 6, 8, 'stop.timeout'],
+    [['stop', 'signal'], 6, 1, 'stop.signal'],
+    [['mounts', 1, 'readonly'], 4, 5, 'mounts[1].readonly'],
+    [['network'], 1, 1, 'network'],
+    [['env', 'a b'], 1, 1, 'env["a b"]'],
+  ] as const)('%j is in line %i, column %i', (path, line, column, key) => {
+    expect(loaded.origin(path)).toEqual({file: 'web1.yaml', line, column, key})
+  })
+
+  test('columns count characters, and the caret stands below wide ones', () => {
+    const wide = '{description: "漢字 😀", nme: x}\n'
+    const {problems} = parseDefinition(wide, {file: 'web1.yaml'})
+    expect(renderProblems(problems, wide)).toBe(
+      [
+        'web1.yaml:1:23: error: unknown key nme',
+        '    1 | {description: "漢字 😀", nme: x}',
+        `      | ${' '.repeat(25)}^^^`,
+        '      = did you mean name?',
+      ].join('\n'),
+    )
+  })
+
+  test('a long line is cut around the place', () => {
+    const long = `{env: {A: "${'x'.repeat(300)}"}, nme: x}\n`
+    const {problems} = parseDefinition(long, {file: 'web1.yaml'})
+    const [, line = '', caret = ''] = renderProblems(problems, long).split('\n')
+    expect(line.length).toBeLessThan(140)
+    expect(line.slice(caret.indexOf('^'), caret.lastIndexOf('^') + 1)).toBe('nme')
+  })
+})
+
+describe('hostile input', () => {
+  const messages = (text: string) =>
+    parseDefinition(text, {file: 'web1.yaml'}).problems.map(({message}) => message)
+
+  test('control characters are refused and never printed', () => {
+    const text = 'description: "a\u001b[2Jb"\n'
+    const {problems} = parseDefinition(text, {file: 'web1.yaml'})
+    expect(problems.map(({message}) => message)).toEqual(['the file holds the control character U+001B'])
+    expect(renderProblems(problems, text)).not.toContain('\u001b')
+    expect(messages('name: web1\0\n')).toEqual(['the file holds the control character U+0000'])
+    expect(messages('name: web1\rtags: []\n')).toEqual(['the file holds the control character U+000D'])
+  })
+
+  test('what is not known is shown without its control characters', () => {
+    const text = '"\\u001b]0;x\\u0007": "\\u202e"\ntags: ["\\u009b2J"]\n'
+    const {problems} = parseDefinition(text, {file: 'web1.yaml'})
+    expect(problems.length).toBe(2)
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: that is the test
+    expect(renderProblems(problems, text)).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202e]/)
+  })
+
+  test('too large, too deep, too many', () => {
+    expect(messages(`description: "${'x'.repeat(1024 * 1024)}"`)).toEqual([
+      'the file is larger than 1MiB, which no definition needs',
+    ])
+    expect(messages(`template: {name: a, x: ${'['.repeat(500)}${']'.repeat(500)}}`)).toEqual([
+      'the file is nested deeper than 64 levels',
+    ])
+    expect(messages(`name: ${'['.repeat(100_000)}`).length).toBe(1)
+    expect(messages(`env: {${Array.from({length: 5000}, (_, i) => `${i}: x`).join(', ')}}`).length).toBe(100)
+  })
+
+  test('names of JavaScript are names like others', () => {
+    expect(messages('__proto__: {a: 1}')[0]).toBe('unknown key __proto__')
+    expect(messages('constructor: x')[0]).toBe('unknown key constructor')
+    const {definition, problems} = parseDefinition('env: {__proto__: x, constructor: y}\n', {
+      file: 'web1.yaml',
+    })
+    expect(problems).toEqual([])
+    expect(Object.entries(definition.env)).toEqual([
+      ['__proto__', 'x'],
+      ['constructor', 'y'],
+    ])
+    const open = parseDefinition('template: {name: a, __proto__: {polluted: 1}}\n', {file: 'web1.yaml'})
+      .definition.template
+    expect(open.polluted).toBeUndefined()
+    expect(Object.keys(open)).toEqual(['name', '__proto__'])
+  })
+
+  test('reserved directories can be told', () => {
+    const text = 'mounts: [{source: /tmp/x/var/lib/vps/a, target: /a}]\n'
+    expect(messages(text)).toEqual([])
+    const {problems} = parseDefinition(text, {file: 'web1.yaml', reserved: ['/tmp/x/var/lib/vps']})
+    expect(problems.map(({message}) => message)).toEqual([
+      'mounts[0].source must not be in /tmp/x/var/lib/vps, which belongs to vps',
+    ])
+  })
+})
+
+describe('files', () => {
+  let directory = ''
+  beforeAll(() => {
+    directory = mkdtempSync(join(tmpdir(), 'vps-definition-'))
+  })
+  afterAll(() => rmSync(directory, {recursive: true}))
+
+  test('one that cannot be read is an error of its own', async () => {
+    for (const file of [join(directory, 'missing.yaml'), directory]) {
+      await expect(loadDefinition(file)).rejects.toMatchObject({code: 'UNREADABLE_DEFINITION', exitCode: 1})
+    }
+  })
+
+  test('one that is not UTF-8 is a problem with its line', async () => {
+    const file = join(directory, 'latin.yaml')
+    writeFileSync(file, Buffer.from('name: latin\ndescription: B\xfcro\n', 'latin1'))
+    const {problems} = await loadDefinition(file)
+    expect(problems.map(({message, origin}) => [message, origin.line])).toEqual([
+      ['this line is not UTF-8 text', 2],
+    ])
+  })
+
+  test('a byte order mark is no matter', async () => {
+    const file = join(directory, 'bom.yaml')
+    writeFileSync(file, '\ufeffname: bom\nnme: x\n')
+    const {problems} = await loadDefinition(file)
+    expect(problems.map(({origin}) => [origin.line, origin.column])).toEqual([[2, 1]])
+  })
+
+  test('/dev/zero ends soon', async () => {
+    const {problems} = await loadDefinition('/dev/zero')
+    expect(problems.map(({message}) => message)).toEqual([
+      'the file is larger than 1MiB, which no definition needs',
+    ])
+  })
+})
+
+describe('units', () => {
+  test.each([
+    ['0', 0],
+    ['500ms', 500],
+    ['30s', 30_000],
+    ['10m', 600_000],
+    ['2h', 7_200_000],
+    ['1d', 86_400_000],
+    ['1h30m', 5_400_000],
+    ['1d2h3m4s5ms', 93_784_005],
+    ['', undefined],
+    ['30', undefined],
+    ['1m1h', undefined],
+    ['1m1m', undefined],
+    ['1.5h', undefined],
+    ['-1s', undefined],
+    [' 1s', undefined],
+    ['1s\n', undefined],
+    ['99999999999999999999d', undefined],
+  ] as const)('the span %j', (text, expected) => {
+    expect(parseDuration(text)).toBe(expected)
+  })
+
+  test.each([
+    ['0', 0],
+    ['4096', 4096],
+    ['1B', 1],
+    ['1kB', 1000],
+    ['1KiB', 1024],
+    ['512MiB', 536_870_912],
+    ['1.5GiB', 1_610_612_736],
+    ['2TB', 2_000_000_000_000],
+    ['1k', undefined],
+    ['1M', undefined],
+    ['1KB', undefined],
+    ['1mib', undefined],
+    ['0.5B', undefined],
+    ['1 MiB', undefined],
+    ['-1', undefined],
+    ['99999999TiB', undefined],
+  ] as const)('the amount %j', (text, expected) => {
+    expect(parseBytes(text)).toBe(expected)
+  })
+
+  test('are printed so that they read back the same', () => {
+    for (let value = 1; value < 2 ** 40; value = Math.ceil(value * 1.37)) {
+      expect(parseDuration(formatDuration(value))).toBe(value)
+      expect(parseBytes(formatBytes(value * 1024))).toBe(value * 1024)
+      expect(parseBytes(formatBytes(value * 1000))).toBe(value * 1000)
+    }
+  })
+
+  test('are printed as an admin writes them', () => {
+    expect([0, 90_000, 86_400_000, 1500].map(formatDuration)).toEqual(['0s', '1m30s', '1d', '1s500ms'])
+    expect([0, 512, 1_048_576, 500_000, 123_456_789].map(formatBytes)).toEqual([
+      '0B',
+      '512B',
+      '1MiB',
+      '500kB',
+      '117.7MiB',
+    ])
+  })
+})
+
+describe('the tables', () => {
+  test('capabilities have the numbers of the kernel', () => {
+    const numbers = {
+      chown: 0,
+      net_admin: 12,
+      net_raw: 13,
+      sys_admin: 21,
+      setfcap: 31,
+      bpf: 39,
+      checkpoint_restore: 40,
+    }
+    for (const [name, number] of Object.entries(numbers)) expect(capabilityNumber(name)).toBe(number)
+    expect(CAPABILITIES.length).toBe(41)
+    expect(capabilityNumber('nonsense')).toBeUndefined()
+  })
+
+  test('signals have the numbers of the kernel', () => {
+    const numbers = {SIGTERM: 15, TERM: 15, SIGPWR: 30, SIGUSR2: 12, 'SIGRTMIN+3': 37, 'RTMAX-1': 63}
+    for (const [name, number] of Object.entries(numbers)) expect(signalNumber(name)).toBe(number)
+    for (const name of ['', 'SIG', 'term', 'SIGRTMIN+99', 'SIGRTMIN-1', '15'])
+      expect(signalNumber(name)).toBeUndefined()
+  })
+
+  test('keys know when a change takes effect', () => {
+    expect(keyInfo(['tags'])?.change).toBe('live')
+    expect(keyInfo(['mounts', 0, 'source'])?.change).toBe('restart')
+    expect(keyInfo(['env', 'LANG'])?.change).toBe('restart')
+    expect(keyInfo(['template', 'suite'])?.change).toBe('restart')
+    expect(keyInfo(['stop', 'timeout'])?.change).toBe('live')
+    expect(keyInfo(['nonsense'])).toBeUndefined()
+    expect(keyInfo(['stop', 'nonsense'])).toBeUndefined()
+  })
+
+  test('changed keys are told apart', () => {
+    const read = (text: string) => parseDefinition(text, {file: 'web1.yaml'}).definition
+    const before = read(
+      'tags: [a]\nstop: {timeout: 5s, signal: SIGTERM}\nmounts: [{source: /a, target: /b}]\n',
+    )
+    const after = read(
+      'tags: [b]\nstop: {timeout: 6s, signal: SIGTERM}\nenv: {A: b}\ntemplate: {name: host, x: 1}\n',
+    )
+    expect(changedKeys(before, after)).toEqual({
+      live: ['tags', 'stop.timeout'],
+      restart: ['template', 'env', 'mounts'],
+    })
+    expect(changedKeys(before, before)).toEqual({live: [], restart: []})
+  })
+})
+
+describe('documentation', () => {
+  test('is as generated', () => {
+    const script = fileURLToPath(new URL('../../scripts/generate-definition-docs.ts', import.meta.url))
+    execFileSync(process.execPath, [script, '--check'])
+  })
+
+  test('every example of the reference page is valid', () => {
+    const chapters = referencePage().split(/^##+ /m)
+    const examples = chapters.flatMap(chapter => {
+      const path = chapter.split('\n')[0] ?? ''
+      const example = /```yaml\n([\s\S]*?)\n```/.exec(chapter)?.[1]
+      return example && /^[a-z.[\]]+$/.test(path) ? [{path, example}] : []
+    })
+    expect(examples.length).toBeGreaterThan(25)
+    for (const {path, example} of examples) {
+      const yaml = path
+        .split('.')
+        .slice(0, -1)
+        .reduceRight((inner, step) => {
+          if (!step.endsWith('[]')) return `${step}: {${inner}}`
+          const rest = ['source: /srv/a', 'target: /srv/b'].filter(
+            line => !inner.startsWith(line.slice(0, 7)),
+          )
+          return `${step.slice(0, -2)}: [{${[inner, ...rest].join(', ')}}]`
+        }, example)
+      const {problems} = parseDefinition(yaml, {file: 'web1.yaml'})
+      const errors = problems.filter(({grade}) => grade === 'error')
+      expect(renderProblems(errors, yaml)).toBe('')
+    }
+  })
+
+  test('the JSON Schema refuses unknown keys at every level and documents every key', () => {
+    const visit = (schema: Record<string, unknown>): number => {
+      const properties = schema.properties as Record<string, Record<string, unknown>> | undefined
+      let keys = 0
+      if (properties)
+        expect(schema.additionalProperties).toBe('name' in properties && Object.keys(properties).length === 1)
+      for (const property of Object.values(properties ?? {})) {
+        expect(property.description).toMatch(/\.$/)
+        keys += 1 + visit(property)
+      }
+      for (const inner of (schema.anyOf ?? []) as Record<string, unknown>[]) keys += visit(inner)
+      return schema.items ? keys + visit(schema.items as Record<string, unknown>) : keys
+    }
+    expect(visit(jsonSchema() as Record<string, unknown>)).toBeGreaterThan(30)
+  })
+})
