@@ -5,7 +5,8 @@
  *   node scripts/build.ts [--check]
  */
 import {existsSync, globSync} from 'node:fs'
-import {readFile, rm, writeFile} from 'node:fs/promises'
+import {copyFile, mkdtemp, readFile, rm, writeFile} from 'node:fs/promises'
+import {tmpdir} from 'node:os'
 import {join, relative, resolve} from 'node:path'
 import process from 'node:process'
 import {build} from 'esbuild'
@@ -44,6 +45,7 @@ async function bundle(target: string): Promise<void> {
   for (const path of globSync(['*.js', 'commands/**/*.js', 'chunks/*.js'], {cwd: target})) {
     if (!made.has(join(target, path))) await rm(join(target, path))
   }
+  await rm(join(target, '.cache'), {recursive: true, force: true}) // bin/main.ts: the compile cache of the last build
 }
 
 function outputName(path: string): string {
@@ -52,14 +54,14 @@ function outputName(path: string): string {
     .replace(/\.ts$/, '')
 }
 
-/** The manifest as oclif's own `Plugin` makes it, the commands in a stable order. */
-async function manifest(): Promise<string> {
+/** The manifest as oclif's own `Plugin` makes it of the commands in `packageRoot`, in a stable order. */
+async function manifest(packageRoot: string): Promise<string> {
   const {Plugin: OclifPlugin} = await import('@oclif/core')
   const plugin = new OclifPlugin({
     errorOnManifestCreate: true,
     ignoreManifest: true,
     respectNoCacheDefault: true,
-    root,
+    root: packageRoot,
     type: 'core',
   })
   await plugin.load()
@@ -68,13 +70,24 @@ async function manifest(): Promise<string> {
   return `${JSON.stringify({commands: sorted, version}, undefined, 2)}\n`
 }
 
-if (process.argv.includes('--check')) {
-  const current = existsSync(manifestFile) ? await readFile(manifestFile, 'utf8') : ''
-  if ((await manifest()) !== current) {
-    console.error("oclif.manifest.json is stale: run 'node scripts/build.ts' and commit it")
+/** Compares the manifest with the commands as they are now, whatever was built before. */
+async function check(): Promise<void> {
+  const scratch = await mkdtemp(join(tmpdir(), 'vps-manifest-'))
+  try {
+    await copyFile(join(root, 'package.json'), join(scratch, 'package.json'))
+    await bundle(join(scratch, 'dist'))
+    const current = existsSync(manifestFile) ? await readFile(manifestFile, 'utf8') : ''
+    if ((await manifest(scratch)) === current) return
+    console.error("oclif.manifest.json is stale: run 'make build' and commit it")
     process.exitCode = 1
+  } finally {
+    await rm(scratch, {recursive: true, force: true})
   }
+}
+
+if (process.argv.includes('--check')) {
+  await check()
 } else {
   await bundle(join(root, 'dist'))
-  await writeFile(manifestFile, await manifest())
+  await writeFile(manifestFile, await manifest(root))
 }
