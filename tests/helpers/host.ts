@@ -4,7 +4,7 @@ import {tmpdir} from 'node:os'
 import {join} from 'node:path'
 import process from 'node:process'
 import {execa, type Options, type Result} from 'execa'
-import {findCgroup2, type HostPaths, hostPaths} from '../../src/host/index.ts'
+import {findCgroup2, type HostPaths, hostPaths, readMounts} from '../../src/host/index.ts'
 
 export const repository = join(import.meta.dirname, '../..')
 export const vpsProgram = join(repository, 'bin/vps')
@@ -31,7 +31,7 @@ export interface ScratchHost extends AsyncDisposable {
 export async function scratchHost(): Promise<ScratchHost> {
   const root = mkdtempSync(join(tmpdir(), 'vps-test-'))
   const paths = hostPaths(root)
-  const cgroups = join((await findCgroup2())?.mount ?? '/sys/fs/cgroup', paths.cgroupName)
+  const cgroups = join((await findCgroup2(await readMounts()))?.mount ?? '/sys/fs/cgroup', paths.cgroupName)
   await lendImages(paths)
   const env = {VPS_ROOT: root, NO_COLOR: '1'}
   const run = (args: readonly string[], options: Options): Promise<Result> =>
