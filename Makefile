@@ -106,6 +106,7 @@ vm-shell: setup-test build
 lint: setup-lint native
 	node node_modules/typescript/bin/tsc
 	biome check --error-on-warnings
+	node scripts/check-layers.ts
 	clang-format --dry-run -Werror $(wildcard native/*/*.c native/*/*.h native/*/*.cc bench/*.c)
 	shellcheck bin/vps scripts/install-packages scripts/in-own-namespaces scripts/run-rings scripts/demo .ci/run
 	node scripts/build.ts --check

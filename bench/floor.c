@@ -1,0 +1,218 @@
+/* The floor of a start: the system calls that the namespaces and mounts of a server take, straight after one
+ * another in one C program, without a plan, a supervisor, a console, masks, capabilities or a seccomp filter.
+ *
+ *   floor RUNS ROOTFS LAYER CGROUP INIT     ROOTFS: read-only root; LAYER holds upper and work; CGROUP: a
+ * cgroup2 directory
+ *
+ * Prints one line a run: microseconds from before the first fork until init's exec has succeeded. */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/mount.h>
+#include <linux/sched.h>
+#include <linux/securebits.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/fsuid.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { ID_BASE = 1879048192, IDS = 65536 };
+
+struct places {
+        const char *rootfs, *layer, *cgroup, *init;
+};
+
+#define CHECK(call)                                                                                          \
+        do {                                                                                                 \
+                if ((long)(call) < 0) {                                                                      \
+                        (void)fprintf(stderr, "floor: %s: %s\n", #call, strerror(errno));                    \
+                        _exit(1);                                                                            \
+                }                                                                                            \
+        } while (0)
+
+static int64_t now_us(void)
+{
+        struct timespec now;
+
+        CHECK(clock_gettime(CLOCK_MONOTONIC, &now));
+        return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+static pid_t clone_with(uint64_t flags, int cgroup)
+{
+        struct clone_args args = {.flags = flags, .exit_signal = SIGCHLD};
+
+        if (cgroup >= 0) {
+                args.flags |= CLONE_INTO_CGROUP;
+                args.cgroup = (uint64_t)cgroup;
+        }
+        return (pid_t)syscall(SYS_clone3, &args, sizeof(args));
+}
+
+static void write_map(pid_t pid, const char *name)
+{
+        char path[64], text[64];
+        int length = snprintf(text, sizeof(text), "0 %u %u\n", ID_BASE, IDS), fd;
+
+        (void)snprintf(path, sizeof(path), "/proc/%d/%s", pid, name);
+        CHECK(fd = open(path, O_WRONLY));
+        CHECK(write(fd, text, (size_t)length));
+        CHECK(close(fd));
+}
+
+/* A user namespace for the id-mapped mounts, held by descriptor. */
+static int make_user_namespace(void)
+{
+        char path[64];
+        int held;
+        pid_t holder = clone_with(CLONE_NEWUSER, -1);
+
+        if (holder == 0) {
+                (void)pause();
+                _exit(0);
+        }
+        CHECK(holder);
+        write_map(holder, "uid_map");
+        write_map(holder, "gid_map");
+        (void)snprintf(path, sizeof(path), "/proc/%d/ns/user", holder);
+        CHECK(held = open(path, O_RDONLY | O_CLOEXEC));
+        CHECK(kill(holder, SIGKILL));
+        CHECK(waitpid(holder, NULL, 0));
+        return held;
+}
+
+static void attach_shifted(const char *source, const char *target, int user_ns, uint64_t flags)
+{
+        struct mount_attr attr = {.attr_set = MOUNT_ATTR_IDMAP | flags, .userns_fd = (uint64_t)user_ns};
+        int tree;
+
+        CHECK(tree = (int)syscall(SYS_open_tree, AT_FDCWD, source, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC));
+        CHECK(syscall(SYS_mount_setattr, tree, "", AT_EMPTY_PATH, &attr, sizeof(attr)));
+        CHECK(mkdir(target, 0755));
+        CHECK(syscall(SYS_move_mount, tree, "", AT_FDCWD, target, MOVE_MOUNT_F_EMPTY_PATH));
+        CHECK(close(tree));
+}
+
+static void build_root(const struct places *places, int user_ns)
+{
+        static const unsigned nodes[][2] = {{1, 3}, {1, 5}, {1, 7}, {1, 8}, {1, 9}, {5, 0}};
+        char name[32];
+
+        CHECK(mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL));
+        CHECK(mount("floor", "/mnt", "tmpfs", 0, "mode=755"));
+        CHECK(chdir("/mnt"));
+        attach_shifted(places->rootfs, "lower", user_ns, MOUNT_ATTR_RDONLY);
+        attach_shifted(places->layer, "own", user_ns, 0);
+        CHECK(mkdir("root", 0755));
+        CHECK(prctl(PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP));
+        (void)setfsgid(ID_BASE);
+        (void)setfsuid(ID_BASE);
+        CHECK(mount("floor", "root", "overlay", 0, "lowerdir=lower,upperdir=own/upper,workdir=own/work"));
+        CHECK(mount("floor", "root/dev", "tmpfs", MS_NOSUID, "mode=755,uid=1879048192,gid=1879048192"));
+        for (size_t i = 0; i < sizeof(nodes) / sizeof(nodes[0]); i++) {
+                (void)snprintf(name, sizeof(name), "root/dev/node%zu", i);
+                CHECK(mknod(name, S_IFCHR | 0666, makedev(nodes[i][0], nodes[i][1])));
+        }
+        CHECK(mkdir("root/dev/pts", 0755));
+        CHECK(mkdir("root/dev/shm", 01777));
+        CHECK(mkdir("root/dev/mqueue", 01777));
+}
+
+/* Situation: pid 1 of the new namespaces, root of the new user namespace. */
+static void become_init(const struct places *places, int go)
+{
+        char byte;
+
+        if (read(go, &byte, 1) != 1)
+                _exit(1);
+        CHECK(setresgid(0, 0, 0));
+        CHECK(setresuid(0, 0, 0));
+        CHECK(unshare(CLONE_NEWCGROUP));
+        CHECK(mount("floor", "root/dev/pts", "devpts", MS_NOSUID, "newinstance,ptmxmode=666,mode=620"));
+        CHECK(mount("floor", "root/dev/shm", "tmpfs", MS_NOSUID, "mode=1777"));
+        CHECK(mount("floor", "root/dev/mqueue", "mqueue", MS_NOSUID, NULL));
+        CHECK(mount("floor", "root/proc", "proc", MS_NOSUID, NULL));
+        CHECK(mount("floor", "root/sys", "sysfs", MS_NOSUID | MS_RDONLY, NULL));
+        CHECK(mount("floor", "root/sys/fs/cgroup", "cgroup2", MS_NOSUID, NULL));
+        CHECK(mount("floor", "root/run", "tmpfs", MS_NOSUID, "mode=755"));
+        CHECK(sethostname("floor", 5));
+        CHECK(mount("root", "root", NULL, MS_BIND | MS_REC, NULL));
+        CHECK(chdir("root"));
+        CHECK(syscall(SYS_pivot_root, ".", "."));
+        CHECK(umount2(".", MNT_DETACH));
+        CHECK(chdir("/"));
+        CHECK(execl(places->init, places->init, "true", NULL));
+}
+
+static _Noreturn void start(const struct places *places, int done)
+{
+        int go[2], cgroup, user_ns = make_user_namespace();
+        pid_t init;
+
+        CHECK(pipe2(go, O_CLOEXEC));
+        CHECK(unshare(CLONE_NEWNS));
+        build_root(places, user_ns);
+        (void)setfsuid(0);
+        (void)setfsgid(0);
+        CHECK(cgroup = open(places->cgroup, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+        init = clone_with(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS |
+                                  CLONE_NEWNET,
+                          cgroup);
+        if (init == 0)
+                become_init(places, go[0]);
+        CHECK(init);
+        write_map(init, "uid_map");
+        write_map(init, "gid_map");
+        CHECK(write(go[1], "g", 1));
+        CHECK(close(done)); /* init's exec closes the last copy */
+        CHECK(waitpid(init, NULL, 0));
+        _exit(0);
+}
+
+static int64_t run(const struct places *places)
+{
+        int done[2], status;
+        char byte;
+        int64_t begin = now_us(), end;
+        pid_t starter;
+
+        CHECK(pipe2(done, O_CLOEXEC));
+        starter = fork();
+        CHECK(starter);
+        if (starter == 0) {
+                CHECK(close(done[0]));
+                start(places, done[1]);
+        }
+        CHECK(close(done[1]));
+        CHECK(read(done[0], &byte, 1));
+        end = now_us();
+        CHECK(close(done[0]));
+        CHECK(waitpid(starter, &status, 0));
+        if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
+                _exit(1);
+        return end - begin;
+}
+
+int main(int argc, char **argv)
+{
+        struct places places;
+
+        if (argc != 6) {
+                (void)fprintf(stderr, "usage: floor RUNS ROOTFS LAYER CGROUP INIT\n");
+                return 2;
+        }
+        places = (struct places){argv[2], argv[3], argv[4], argv[5]};
+        for (int i = atoi(argv[1]); i > 0; i--)
+                (void)printf("%lld\n", (long long)run(&places));
+        return 0;
+}

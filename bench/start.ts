@@ -1,0 +1,63 @@
+/*
+ * What a start costs beside Node: from handing the plan to the addon until init's exec has succeeded, against the same
+ * namespaces and mounts made by a C program that does nothing else (floor.c). Both alternate in one process's time.
+ */
+import {mkdir, rmdir} from 'node:fs/promises'
+import {Socket} from 'node:net'
+import {join} from 'node:path'
+import {execa} from 'execa'
+import {serverPaths} from '../src/host/index.ts'
+import {encode} from '../src/launch/index.ts'
+import {launch} from '../src/native/index.ts'
+import type {BenchHost} from './host.ts'
+import {type Figure, median, milliseconds} from './statistics.ts'
+
+const RUNS = 40
+
+export async function startFigure({host, cgroup, compiled}: BenchHost): Promise<Figure> {
+  await host.create('bench', {template: 'busybox', set: [{path: 'init', value: 'persist'}]})
+  const {image} = await host.show('bench')
+  const layer = join(host.paths.root, 'floor')
+  await mkdir(join(layer, 'upper'), {recursive: true})
+  await mkdir(join(layer, 'work'))
+  const floorCgroup = join(cgroup, 'floor')
+  await mkdir(floorCgroup, {recursive: true})
+  const rootfs = join(host.paths.images, String(image), 'rootfs')
+  const floor = async (): Promise<number> => {
+    const {stdout} = await execa(compiled('floor'), ['1', rootfs, layer, floorCgroup, '/bin/true'])
+    return Number(stdout) / 1000
+  }
+  const ours: number[] = []
+  const floors: number[] = []
+  try {
+    for (let run = 0; run < RUNS; run++) {
+      floors.push(await floor())
+      ours.push(await startOnce(host))
+      await host.stop('bench', {kill: true})
+    }
+  } finally {
+    await host.destroy('bench', {force: true})
+    await rmdir(floorCgroup)
+  }
+  return {
+    what: `Start of a server without Node (median of ${RUNS})`,
+    measured: milliseconds(median(ours)),
+    against: `${milliseconds(median(floors))} for the same namespaces and mounts in C`,
+    ratio: median(ours) / median(floors),
+    atMost: 3,
+  }
+}
+
+async function startOnce(host: BenchHost['host']): Promise<number> {
+  const words = encode(await host.explain('bench'))
+  await mkdir(serverPaths(host.paths, 'bench').run, {mode: 0o700})
+  const begin = performance.now()
+  const {reportFd} = launch({words, name: 'bench'})
+  const socket = new Socket({fd: reportFd, readable: true, writable: false})
+  let text = ''
+  for await (const chunk of socket) {
+    text += String(chunk)
+    if (/^started\t/m.test(text)) return performance.now() - begin
+  }
+  throw new Error(`the server did not start: ${text}`)
+}
