@@ -20,11 +20,17 @@ try {
   const report = join(directory, 'report.json')
   const vitest = join(import.meta.dirname, '../node_modules/vitest/vitest.mjs')
   const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`]
-  const {exitCode = 1} = await execa(process.execPath, [vitest, 'run', ...reporters, ...process.argv.slice(2)], {
-    stdio: 'inherit',
-    reject: false,
-  })
-  const {numPassedTests, numFailedTests, numPendingTests} = JSON.parse(await readFile(report, 'utf8')) as Report
+  const {exitCode = 1} = await execa(
+    process.execPath,
+    [vitest, 'run', ...reporters, ...process.argv.slice(2)],
+    {
+      stdio: 'inherit',
+      reject: false,
+    },
+  )
+  const {numPassedTests, numFailedTests, numPendingTests} = JSON.parse(
+    await readFile(report, 'utf8'),
+  ) as Report
   console.log(`${numPassedTests} passed, ${numFailedTests} failed, ${numPendingTests} skipped`)
   process.exitCode = exitCode
 } finally {
