@@ -4,7 +4,8 @@ import {ServersCommand} from '../src/ui/index.ts'
 
 export default class Resume extends ServersCommand {
   static override summary = 'Let paused servers run again.'
-  static override description = 'They go on where they were paused.'
+  static override description =
+    'Their processes go on where `vps pause` stopped them; timers that ran out meanwhile fire at once.'
   static override usage = 'NAME… | --all | --tag T'
   static override examples = ['vps resume web1', 'vps resume --tag batch']
   static override strict = false

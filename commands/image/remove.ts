@@ -19,7 +19,7 @@ export default class ImageRemove extends VpsCommand {
   async run(): Promise<void> {
     const parsed = await this.parse(ImageRemove)
     const named = this.settle(parsed)
-    const {unused} = parsed.flags
+    const unused = parsed.flags.unused === true
     if (unused === named.length > 0) {
       throw new VpsError(
         'WRONG_USE',
