@@ -26,6 +26,9 @@ static int delegate(const struct server *server, int dir, struct fault *fault)
 {
         static const char *const files[] = {"cgroup.procs", "cgroup.threads", "cgroup.subtree_control"};
 
+        /* Past our umask: the users' own systemd must reach its group through this one. */
+        if (fchmod(dir, 0755) < 0)
+                return fault_errno(fault, "chmod", "payload");
         if (fchown(dir, server->id_base, server->id_base) < 0)
                 return fault_errno(fault, "chown", "payload");
         for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++)
