@@ -9,7 +9,7 @@ import {nativeFile} from '../native/index.ts'
 import {seccompRules} from './seccomp.ts'
 
 /** Changes whenever the compiler's output for the same rules does. */
-const COMPILER = 'libseccomp-2.5 binary-tree 1'
+const COMPILER = 'libseccomp-2.5 binary-tree 2'
 
 /**
  * The compiled filter of a server, as hex digits of an array of `struct sock_filter`. Compiled once for each set of rules

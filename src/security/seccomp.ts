@@ -18,7 +18,9 @@ const NOT_PERMITTED = [
   'open_by_handle_at',
   // the host's clocks
   'clock_settime',
+  'clock_settime64',
   'clock_adjtime',
+  'clock_adjtime64',
   'adjtimex',
   'settimeofday',
   'stime',
@@ -90,7 +92,7 @@ export function seccompRules({allow}: Definition['security']): string {
     // typing into a terminal that somebody else sits at
     deny(EPERM, 'ioctl', {index: 1, value: TIOCSTI}),
     deny(EPERM, 'ioctl', {index: 1, value: TIOCLINUX}),
-    // neither belongs to a network namespace
+    // neither belongs to a network namespace; in 32-bit programs the arguments of socketcall(2) are out of sight
     deny(EAFNOSUPPORT, 'socket', {index: 0, value: AF_VSOCK}),
     deny(EAFNOSUPPORT, 'socket', {index: 0, value: AF_ALG}),
   ]
