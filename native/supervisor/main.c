@@ -88,6 +88,17 @@ static int open_server(struct server *server, struct fault *fault)
         return open_init_program(server, fault) < 0 ? -1 : lock_run_directory(server, fault);
 }
 
+/* On a systemd host the starter first asks systemd for a scope around this process, and says so with one
+ * byte. */
+static int await_scope(const struct server *server, struct fault *fault)
+{
+        char go;
+
+        if (plan_number(&server->plan, "await-scope", 0) == 0)
+                return 0;
+        return read(REPORT_FD, &go, 1) == 1 ? 0 : fault_set(fault, ECANCELED, "read", "scope");
+}
+
 static int make_cgroup(struct server *server, int *supervisor_dir, struct fault *fault)
 {
         for (size_t i = 0; i < server->plan.count; i++)
@@ -160,6 +171,8 @@ int main(int argc, char **argv)
                 return 2;
         }
         if (open_server(&supervisor.server, &fault) < 0)
+                return fail(&supervisor, &fault);
+        if (await_scope(&supervisor.server, &fault) < 0)
                 return fail(&supervisor, &fault);
         begin = now_us();
         if (make_cgroup(&supervisor.server, &supervisor_dir, &fault) < 0) {
