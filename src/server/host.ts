@@ -1,3 +1,4 @@
+import {serverName} from '../definition/index.ts'
 import {
   type Check,
   checkHost,
@@ -15,6 +16,7 @@ import {type Assignment, replaceDefinition, set} from './change.ts'
 import {type CreateSource, create} from './create.ts'
 import {destroy} from './destroy.ts'
 import {pause, resume} from './freeze.ts'
+import {journalsOf} from './journal.ts'
 import {findLeftovers, leftoversCheck, repairAll} from './leftovers.ts'
 import {type ListFilter, list, resolveNames, type Selection, serverNames} from './list.ts'
 import {type LogOptions, logs} from './logs.ts'
@@ -22,7 +24,7 @@ import {planStart} from './plan.ts'
 import {processes} from './processes.ts'
 import {rename} from './rename.ts'
 import {readRun} from './run-state.ts'
-import {openSession, requireServer} from './session.ts'
+import {isServer, openSession, requireServer} from './session.ts'
 import {show} from './show.ts'
 import {type StartOptions, start, waitReady} from './start.ts'
 import {type StopOptions, stop} from './stop.ts'
@@ -143,7 +145,9 @@ export class Host {
     {force, progress}: VerbOptions & {readonly force?: boolean | undefined} = {},
   ): Promise<void> {
     const context = this.#context(progress)
+    const begun = journalsOf(this.paths, serverName(name)).some(({kind}) => kind === 'destroying')
     await using _session = await openSession(context, 'destroy', name)
+    if (begun && !isServer(this.paths, name)) return // an interrupted destroy has just been finished
     requireServer(context, name)
     await destroy(context, name, force === true)
   }

@@ -94,7 +94,8 @@ export function requireServer({paths}: Context, name: string): void {
   if (!isServer(paths, name)) throw noSuchServer(name)
 }
 
-function isServer(paths: HostPaths, name: string): boolean {
+/** Whether `name` has a definition or storage. */
+export function isServer(paths: HostPaths, name: string): boolean {
   const {definition, storage} = serverPaths(paths, name)
   return existsSync(definition) || existsSync(storage)
 }
