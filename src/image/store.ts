@@ -10,7 +10,6 @@ import {
   lockFile,
   makeDirectory,
   type Progress,
-  removeTree,
   renameDurable,
   silent,
   writeError,
@@ -20,6 +19,7 @@ import type {Builder, BuildRequest, PreparedBuild} from './builder.ts'
 import {finishRoot} from './finish.ts'
 import {didYouMean} from './nearest.ts'
 import {resolveParameters, substitute} from './parameters.ts'
+import {removeRoot} from './remove.ts'
 import {loadTemplate} from './template.ts'
 import type {BuilderName, ImageInfo, ImageOptions, TemplateChoice} from './types.ts'
 
@@ -110,8 +110,24 @@ export async function imageUsers(paths: HostPaths, id: string): Promise<string[]
   return users.flat().sort()
 }
 
-/** What image a template with these parameters leads to, and whether it is there; changes nothing. */
+/** How long a plan is believed. Many servers made at once, of one template, then read the host's facts once. */
+const FRESH_MS = 250
+const recent = new Map<string, {readonly planned: Promise<Planned>; readonly until: number}>()
+
+/** What image a template with these parameters leads to; changes nothing. */
 export async function planImage(template: TemplateChoice, options: ImageOptions): Promise<Planned> {
+  const now = performance.now()
+  for (const [key, {until}] of recent) if (until < now) recent.delete(key)
+  const key = canonical([template, options.paths.root, options.directory])
+  const known = recent.get(key)
+  if (known !== undefined) return await known.planned
+  const planned = planAnew(template, options)
+  recent.set(key, {planned, until: now + FRESH_MS})
+  planned.catch(() => recent.delete(key))
+  return await planned
+}
+
+async function planAnew(template: TemplateChoice, options: ImageOptions): Promise<Planned> {
   const raw = await loadTemplate(template.name, options.paths)
   const parameters = resolveParameters(raw, template, options.directory)
   const recipe = substitute(raw, parameters)
@@ -143,7 +159,7 @@ async function build(planned: Planned, paths: HostPaths, progress: Progress): Pr
   const {id, prepared, request, digest} = planned
   const directory = join(paths.images, `${BUILDING}${id}-${process.pid}`)
   await using undo = new AsyncDisposableStack()
-  undo.defer(async () => await removeTree(directory))
+  undo.defer(async () => await removeRoot(directory))
   const rootfs = join(directory, 'rootfs')
   const scratch = join(directory, 'scratch')
   await makeDirectory(directory, 0o700)
@@ -155,7 +171,7 @@ async function build(planned: Planned, paths: HostPaths, progress: Progress): Pr
   } catch (error) {
     throw await buildError(request.recipe.name, rootfs, error)
   }
-  await removeTree(scratch)
+  await removeRoot(scratch)
   const {init, sizeBytes} = await finishRoot(rootfs, prepared, progress)
   const stored: Stored = {
     id,
@@ -223,7 +239,7 @@ async function rescue(paths: HostPaths, id: string, name: string): Promise<void>
   const from = join(paths.images, name)
   if (name.startsWith(REMOVING) && !imageExists(paths, id) && (await imageUsers(paths, id)).length > 0)
     await renameDurable(from, join(paths.images, id))
-  else await removeTree(from)
+  else await removeRoot(from)
 }
 
 /** Whether a process with this id runs; it may be another than the one meant, which only delays the sweep. */

@@ -1,6 +1,6 @@
 import {createHash} from 'node:crypto'
 import {createReadStream} from 'node:fs'
-import {lstat, readdir, rename, rmdir, statfs} from 'node:fs/promises'
+import {lstat, readdir, rename, rmdir, stat, statfs} from 'node:fs/promises'
 import {join} from 'node:path'
 import {pipeline} from 'node:stream/promises'
 import {VpsError} from '../errors.ts'
@@ -122,8 +122,17 @@ async function unwrap({rootfs, progress}: BuildContext): Promise<void> {
   await rename(aside, rootfs)
 }
 
+/** Hashes by what identifies a state of a file, so that many servers made by one process read the archive once. */
+const hashes = new Map<string, string>()
+
 async function hashOf(file: string): Promise<string> {
+  const {dev, ino, size, mtimeNs, ctimeNs} = await stat(file, {bigint: true})
+  const key = [dev, ino, size, mtimeNs, ctimeNs].join(' ')
+  const known = hashes.get(key)
+  if (known !== undefined) return known
   const hash = createHash('sha256')
   await pipeline(createReadStream(file, {highWaterMark: 1024 * 1024}), hash)
-  return hash.digest('hex')
+  const digest = hash.digest('hex')
+  hashes.set(key, digest)
+  return digest
 }

@@ -1,55 +1,38 @@
-import {lstatSync} from 'node:fs'
-import {chmod, lchown, mkdir} from 'node:fs/promises'
-import {join} from 'node:path'
-import {execa} from 'execa'
-import {errno, makeDirectory, removeTree, syncDirectory, writeError} from '../host/index.ts'
-
-/** The parts of an overlay that are one server's own. */
-export interface LayerPaths {
-  /** `layer` of a server's storage directory. */
-  readonly layer: string
-  readonly upper: string
-  /** Same file system as `upper`, as overlayfs wants it. */
-  readonly work: string
-}
-
-/** The layer's paths in a server's storage directory, or in a journal of one. */
-export function layerPaths(storage: string): LayerPaths {
-  const layer = join(storage, 'layer')
-  return {layer, upper: join(layer, 'upper'), work: join(layer, 'work')}
-}
+import {chmod, mkdir} from 'node:fs/promises'
+import {dirname} from 'node:path'
+import {ExecaError, execa} from 'execa'
+import {VpsError} from '../errors.ts'
+import {storagePaths, syncDirectory, writeError} from '../host/index.ts'
 
 /**
- * Makes the empty layer of a new server in `storage`, which exists. The server's root directory is `upper` to everyone inside, so it
- * gets owner and mode of the image's. Costs three mkdir.
- * @throws VpsError NO_SPACE, WRITE_FAILED
+ * Makes the directories of a server below `storage`, which must not exist. `upper` becomes the server's root directory, so
+ * it has the owner and the mode of one; everything above it is closed to the host's users, whom the guest's set-uid files
+ * must not serve. Costs a few mkdir, whatever the image's size.
+ * @throws VpsError NO_SPACE, READ_ONLY, WRITE_FAILED
  */
-export async function makeLayer(storage: string, rootfs: string): Promise<LayerPaths> {
-  const paths = layerPaths(storage)
-  const image = lstatSync(rootfs)
-  await makeDirectory(paths.layer, 0o700)
+export async function makeStorage(storage: string): Promise<void> {
+  const {upper, work, log} = storagePaths(storage)
   try {
-    await mkdir(paths.upper, {recursive: true})
-    await lchown(paths.upper, image.uid, image.gid)
-    await chmod(paths.upper, image.mode & 0o7777)
-    await mkdir(paths.work, {recursive: true, mode: 0o700})
-    await syncDirectory(paths.layer)
+    await mkdir(storage, 0o700)
+    for (const directory of [dirname(upper), work, log]) await mkdir(directory, 0o700)
+    await mkdir(upper)
+    await chmod(upper, 0o755) // whatever the caller's umask is
   } catch (error) {
-    throw await writeError(paths.layer, error)
+    throw await writeError(storage, error)
   }
-  return paths
 }
 
 /**
- * Removes a directory that a guest has written to: any depth, any names. No mount may be below it; links are not followed.
- * A missing one is fine.
+ * Removes a tree that a guest wrote to; a missing one is fine. By rm(1): it walks by descriptors, so a path deeper than
+ * PATH_MAX, which a guest can make on purpose, is no obstacle, and it stays on one file system.
+ * @throws VpsError REMOVE_FAILED
  */
-export async function removeLayer(path: string): Promise<void> {
+export async function removeStorage(storage: string): Promise<void> {
   try {
-    await removeTree(path)
+    await execa('rm', ['-rf', '--one-file-system', '--', storage])
+    await syncDirectory(dirname(storage))
   } catch (error) {
-    // Deeper than one path can name. coreutils goes down step by step.
-    if (errno(error) !== 'ENAMETOOLONG') throw error
-    await execa('rm', ['-rf', '--one-file-system', '--', path])
+    const text = error instanceof ExecaError ? String(error.stderr).split('\n')[0] : ''
+    throw new VpsError('REMOVE_FAILED', `cannot remove ${storage}${text ? `: ${text}` : ''}`, {cause: error})
   }
 }
