@@ -141,7 +141,8 @@ static enum account_result find_groups(struct account *account)
         const struct group *entry;
         enum account_result result = ACCOUNT_FOUND;
 
-        while (result == ACCOUNT_FOUND && file && account->group_count < NGROUPS_MAX && (entry = fgetgrent(file)))
+        while (result == ACCOUNT_FOUND && file && account->group_count < NGROUPS_MAX &&
+               (entry = fgetgrent(file)))
                 if (entry->gr_gid != account->gid && is_member(entry, account->name))
                         result = add_group(account, entry->gr_gid);
         return result;

@@ -181,11 +181,10 @@ static int take_signals(struct console *console)
 static int open_output(struct console *console)
 {
         int copy = fcntl(console->socket, F_DUPFD_CLOEXEC, 0);
-        struct endpoint out = endpoint_outer(STDOUT_FILENO, O_WRONLY);
+        struct endpoint out = endpoint_outer(STDOUT_FILENO, O_WRONLY, true);
 
         if (copy < 0)
                 return -errno;
-        out.original = -1;
         flow_open(&console->output,
                   (struct endpoint){.fd = copy, .original = -1, .socket = true, .nonblocking = true}, out);
         console->output.copying = true;

@@ -85,15 +85,15 @@ static int start(struct session *session)
 
 static void open_pipe_flows(struct session *session)
 {
-        flow_open(&session->flows[FLOW_IN], endpoint_outer(STDIN_FILENO, O_RDONLY),
+        flow_open(&session->flows[FLOW_IN], endpoint_outer(STDIN_FILENO, O_RDONLY, false),
                   endpoint_inner(take_fd(&session->ends[FLOW_IN])));
         flow_open(&session->flows[FLOW_OUT], endpoint_inner(take_fd(&session->ends[FLOW_OUT])),
-                  endpoint_outer(STDOUT_FILENO, O_WRONLY));
+                  endpoint_outer(STDOUT_FILENO, O_WRONLY, false));
         if (session->ends[FLOW_ERR] < 0)
                 return;
+        /* We may have something to say ourselves. */
         flow_open(&session->flows[FLOW_ERR], endpoint_inner(take_fd(&session->ends[FLOW_ERR])),
-                  endpoint_outer(STDERR_FILENO, O_WRONLY));
-        session->flows[FLOW_ERR].to.original = -1; /* we may have something to say ourselves */
+                  endpoint_outer(STDERR_FILENO, O_WRONLY, true));
 }
 
 /* The terminal itself is never closed by a flow: it has to be put back at the end. */
@@ -105,10 +105,9 @@ static void open_terminal_flows(struct session *session)
 
         if (copy < 0)
                 return;
-        flow_open(in, endpoint_outer(STDIN_FILENO, O_RDONLY), endpoint_inner(copy));
-        flow_open(out, endpoint_inner(take_fd(&session->master)), endpoint_outer(STDOUT_FILENO, O_WRONLY));
-        in->from.original = -1;
-        out->to.original = -1;
+        flow_open(in, endpoint_outer(STDIN_FILENO, O_RDONLY, true), endpoint_inner(copy));
+        flow_open(out, endpoint_inner(take_fd(&session->master)),
+                  endpoint_outer(STDOUT_FILENO, O_WRONLY, true));
         in->copying = true;
         out->copying = true;
         in->ends_line = true;
@@ -257,7 +256,10 @@ static int run(struct session *session)
         relay(session);
         terminal_restore(&session->terminal);
         reap_rest(session);
-        group_remove(&session->group);
+        if (session->doomed)
+                group_remove_patiently(&session->group);
+        else
+                group_remove(&session->group);
         return exit_status(session);
 }
 

@@ -30,25 +30,32 @@ static bool can_reopen(int fd, const struct stat *st)
         return S_ISFIFO(st->st_mode) || (isatty(fd) && ioctl(fd, TIOCGPTN, &number) < 0);
 }
 
-struct endpoint endpoint_outer(int fd, int mode)
+static int reopen(int fd, int mode, const struct stat *st)
 {
-        struct endpoint endpoint = {.fd = fd, .original = -1};
         char path[32];
-        struct stat st;
-        int again;
 
-        if (fstat(fd, &st) < 0)
-                return endpoint;
-        endpoint.socket = S_ISSOCK(st.st_mode);
-        /* A write to a file or a block device does not wait for anybody. */
-        endpoint.nonblocking = endpoint.socket || S_ISREG(st.st_mode) || S_ISBLK(st.st_mode);
-        if (!can_reopen(fd, &st))
-                return endpoint;
+        if (!can_reopen(fd, st))
+                return -1;
         (void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-        again = open(path, mode | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+        return open(path, mode | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+}
+
+struct endpoint endpoint_outer(int fd, int mode, bool keep)
+{
+        struct stat st = {0};
+        int again = fstat(fd, &st) < 0 ? -1 : reopen(fd, mode, &st);
+        struct endpoint endpoint = {
+                .fd = again,
+                .original = keep ? -1 : fd,
+                .socket = S_ISSOCK(st.st_mode),
+                /* A write to a file or a block device does not wait for anybody. */
+                .nonblocking =
+                        again >= 0 || S_ISSOCK(st.st_mode) || S_ISREG(st.st_mode) || S_ISBLK(st.st_mode),
+        };
+
         if (again < 0)
-                return endpoint;
-        return (struct endpoint){.fd = again, .original = fd, .nonblocking = true};
+                endpoint.fd = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+        return endpoint;
 }
 
 struct endpoint endpoint_inner(int fd)

@@ -9,14 +9,15 @@
 
 struct endpoint {
         int fd;
-        int original;     /* the caller's descriptor behind a reopened one, closed along with it; -1: none */
+        int original;     /* our standard stream behind it, closed along with it; -1: none, or it stays */
         bool socket;      /* recv and send know MSG_DONTWAIT, where a flag would be shared with others */
         bool nonblocking; /* else a write is made only when poll(2) promises room, and small */
 };
 
 /* One of our own standard streams. Its open file is shared with the caller's other programs, so O_NONBLOCK is
- * never set on it: pipes and terminals are opened anew. `mode` is O_RDONLY or O_WRONLY. */
-struct endpoint endpoint_outer(int fd, int mode);
+ * never set on it: pipes and terminals are opened anew. `mode` is O_RDONLY or O_WRONLY. With `keep` the
+ * stream itself stays open when the flow closes. */
+struct endpoint endpoint_outer(int fd, int mode, bool keep);
 /* Our end of a pipe or terminal of the command; set non-blocking. */
 struct endpoint endpoint_inner(int fd);
 

@@ -95,7 +95,8 @@ bool target_ends(const struct target *target, int patience_ms)
         long long start;
 
         for (;;) {
-                if (poll(&ended, 1, 0) > 0 || read_stat(target->init, &flags, &start) < 0 || (flags & EXITING))
+                if (poll(&ended, 1, 0) > 0 || read_stat(target->init, &flags, &start) < 0 ||
+                    (flags & EXITING))
                         return true;
                 if (patience_ms <= 0)
                         return false;
