@@ -47,12 +47,17 @@ static bool init_listens(pid_t init, int signal)
                strtol(text, NULL, 10) == SYS_rt_sigtimedwait;
 }
 
+/* A paused server can't hear: whoever paused it froze these two groups (src/server/freeze.ts). */
 static void thaw(const struct server *server)
 {
-        _cleanup_fd_ int freeze = openat(server->cgroup, "cgroup.freeze", O_WRONLY | O_CLOEXEC);
+        static const char *const files[] = {"payload/cgroup.freeze", "attach/cgroup.freeze"};
 
-        if (freeze >= 0)
-                (void)!write(freeze, "0", 1);
+        for (size_t i = 0; i < 2; i++) {
+                _cleanup_fd_ int freeze = openat(server->cgroup, files[i], O_WRONLY | O_CLOEXEC);
+
+                if (freeze >= 0)
+                        (void)!write(freeze, "0", 1);
+        }
 }
 
 void stop_begin(struct supervisor *supervisor, int64_t timeout_us, int signal, bool then_restart)
