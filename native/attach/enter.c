@@ -4,6 +4,7 @@
 #include "cleanup.h"
 #include "confine.h"
 #include "fds.h"
+#include "inheritance.h"
 #include "say.h"
 #include "syscalls.h"
 
@@ -14,7 +15,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/personality.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 
@@ -78,8 +78,7 @@ static int shed_inheritance(const struct target *target)
                         return error;
         }
         copy_oom_score(target->oom_score);
-        (void)setpriority(PRIO_PROCESS, 0, 0);
-        (void)personality(PER_LINUX);
+        shed_scheduling();
         return 0;
 }
 

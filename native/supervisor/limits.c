@@ -71,6 +71,21 @@ static int apply_oom_score(pid_t pid, const struct step *step, struct fault *fau
         return 0;
 }
 
+void limits_shed(void)
+{
+        _cleanup_fd_ int oom_score = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+        struct rlimit limit;
+
+        for (size_t i = 0; i < sizeof(resources) / sizeof(resources[0]); i++) {
+                if (getrlimit(resources[i].resource, &limit) < 0)
+                        continue;
+                limit.rlim_cur = resources[i].resource == RLIMIT_CORE ? 0 : limit.rlim_max;
+                (void)setrlimit(resources[i].resource, &limit);
+        }
+        if (oom_score >= 0)
+                (void)!write(oom_score, "0", 1);
+}
+
 int limits_apply(struct server *server, struct fault *fault)
 {
         for (size_t i = 0; i < server->plan.count; i++) {

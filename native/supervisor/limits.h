@@ -7,4 +7,8 @@
 /* rlimits and the OOM score: the server's own, not those of the shell that started it. */
 int limits_apply(struct server *server, struct fault *fault);
 
+/* The supervisor's own, whatever the shell had: a file size limit would end it with the first log line
+ * beyond. */
+void limits_shed(void);
+
 #endif

@@ -8,6 +8,8 @@
 #include "boot.h"
 #include "cgroup.h"
 #include "cleanup.h"
+#include "inheritance.h"
+#include "limits.h"
 #include "report.h"
 #include "seccomp_compile.h"
 #include "state.h"
@@ -166,6 +168,8 @@ int main(int argc, char **argv)
         init_supervisor(&supervisor);
         (void)prctl(PR_SET_NAME, "vps-supervisor");
         (void)umask(077);
+        shed_scheduling();
+        limits_shed();
         if (fcntl(PLAN_FD, F_SETFD, FD_CLOEXEC) < 0 || fcntl(REPORT_FD, F_SETFD, FD_CLOEXEC) < 0) {
                 (void)fprintf(stderr, "vps-supervisor: is started by vps, with a launch plan\n");
                 return 2;
