@@ -71,8 +71,8 @@ static void own_streams(const struct entry *entry, const struct account *account
 {
         for (int fd = 0; fd <= 2; fd++)
                 if (fchown(fd, account->uid, entry->request->tty ? (gid_t)-1 : account->gid) < 0)
-                        give_up(entry, EXIT_ATTACH, errno, "cannot hand the streams to user %s",
-                                account->name);
+                        give_up(entry, EXIT_ATTACH, errno, "cannot become user %s of server %s",
+                                entry->request->user, entry->request->name);
         if (entry->request->tty)
                 (void)fchmod(0, 0620);
 }
