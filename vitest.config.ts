@@ -5,6 +5,7 @@ const slow = Number(process.env.VPS_TEST_SLOW ?? 1)
 
 export default defineConfig({
   test: {
+    sequence: {sequencer: ByName}, // vitest looks for it only here
     projects: [
       {
         test: {
@@ -20,7 +21,6 @@ export default defineConfig({
           testTimeout: 60_000 * slow,
           hookTimeout: 180_000 * slow,
           fileParallelism: false,
-          sequence: {sequencer: ByName},
         },
       },
     ],

@@ -1,0 +1,23 @@
+import {expect, test} from 'vitest'
+import {requires} from '../helpers/host.ts'
+import {newSince, readSnapshot, takeSnapshot} from '../helpers/leaks.ts'
+
+/* The last file of the suite by its name. */
+
+/** For what ends by itself: the last helper of a server that was just destroyed. */
+const PATIENCE_MS = 3_000
+
+test('the suite has left nothing behind', requires('root'), async ({skip}) => {
+  const before = readSnapshot()
+  if (before === undefined) skip('00-snapshot was no part of this run')
+  else expect(await settledLeaks(before)).toEqual([])
+})
+
+async function settledLeaks(before: Parameters<typeof newSince>[0]): Promise<string[]> {
+  const deadline = performance.now() + PATIENCE_MS
+  for (;;) {
+    const leaks = newSince(before, await takeSnapshot())
+    if (leaks.length === 0 || performance.now() > deadline) return leaks
+    await new Promise(resolve => setTimeout(resolve, 50))
+  }
+}
