@@ -44,7 +44,7 @@ export const tagCheck: Check = value => {
 }
 
 /** HOST_NAME_MAX of Linux. */
-const HOSTNAME_MAX = 64
+export const HOSTNAME_MAX = 64
 const LABEL = '[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?'
 export const HOSTNAME_PATTERN = `^${LABEL}(\\.${LABEL})*$`
 

@@ -14,7 +14,10 @@ import {keyText, type Origin, type Path, type Problem} from './problems.ts'
 import {count} from './words.ts'
 
 /** A definition larger than this is none. In UTF-16 units of its text. */
-export const MAX_TEXT = 1024 * 1024
+export const MAX_TEXT = 256 * 1024
+
+/** More complaints of the parser than this come from one mistake, or from no definition. */
+const MAX_ERRORS = 200
 
 /** A parsed text and what is needed to say where in it something stands. */
 export interface Source {
@@ -47,6 +50,7 @@ export function parseSource(
     uniqueKeys: false,
     prettyErrors: false,
     keepSourceTokens,
+    logLevel: 'error',
   } as const
   const refused = refusal(text, file)
   if (refused) return {source: {file, text, lines, document: parseDocument('', options)}, problems: [refused]}
@@ -56,7 +60,7 @@ export function parseSource(
   } catch (error) {
     if (!(error instanceof RangeError)) throw error
     const origin = {file, line: 1, column: 1, key: ''}
-    const problem: Problem = {grade: 'error', message: 'the file is nested too deeply to be read', origin}
+    const problem: Problem = {grade: 'error', ...TOO_DEEP, origin}
     return {source: {file, text, lines, document: parseDocument('', options)}, problems: [problem]}
   }
   const source = {file, text, lines, document}
@@ -67,7 +71,7 @@ export function parseSource(
 function refusal(text: string, file: string): Problem | undefined {
   if (text.length > MAX_TEXT) {
     const origin = {file, line: 1, column: 1, key: ''}
-    return {grade: 'error', message: 'the file is larger than 1MiB, which no definition needs', origin}
+    return {grade: 'error', message: 'the file is larger than 256KiB, which no definition needs', origin}
   }
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what it looks for
   const found = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\ufffe\uffff]|\r(?!\n)/.exec(text)
@@ -85,9 +89,10 @@ function refusal(text: string, file: string): Problem | undefined {
 function* syntaxProblems(source: Source): Generator<Problem> {
   const {document, text} = source
   const seen = new Set<number>()
-  for (const error of document.errors) {
+  const errors = document.errors.slice(0, MAX_ERRORS)
+  for (const error of errors) {
     const {line: stumbled} = originAt(source, error.pos[0], '')
-    const explained = explain(error, document.errors, text)
+    const explained = explain(error, errors, text)
     const offset = (explained.at ?? visible)(text, error.pos[0])
     const origin = originAt(source, offset, '')
     // One mistake makes the parser stumble several times in a line; the first tells the story.
@@ -120,6 +125,8 @@ const behind = (text: string, offset: number): number => text.slice(0, offset).t
 
 const nextLine = (text: string, offset: number): number => visible(text, text.indexOf('\n', offset) + 1)
 
+const TOO_DEEP: Explanation = {message: 'the file is nested too deeply to be read'}
+
 const NO_COLON: Explanation = {
   message: 'this is no "key: value"',
   suggestion: 'a colon and a space must follow the key',
@@ -147,6 +154,7 @@ const EXPLANATIONS: Readonly<Record<string, Explanation>> = {
   },
   BLOCK_IN_FLOW: {message: 'inside brackets everything must be written with brackets and commas'},
   MULTILINE_IMPLICIT_KEY: NO_COLON,
+  KEY_OVER_1024_CHARS: {message: 'a key must be at most 1024 characters long'},
   MULTIPLE_DOCS: {
     message: 'a second document begins here, but a file holds one definition',
     suggestion: 'write one file per server',
@@ -161,6 +169,7 @@ function explain(error: YAMLError, all: readonly YAMLError[], text: string): Exp
   const closing = /end with a ([\]}])/.exec(message)?.[1] ?? /Missing closing (["'])/.exec(message)?.[1]
   if (closing) return {message: `a closing ${closing} is missing`, at: behind}
   if (code === 'MISSING_CHAR' && message.includes('map values')) return NO_COLON
+  if (message.includes('call stack')) return TOO_DEEP
   const spansLines = all.some(
     other => other.code === 'MULTILINE_IMPLICIT_KEY' && other.pos[0] === error.pos[0],
   )

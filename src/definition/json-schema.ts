@@ -95,7 +95,7 @@ function textSchema(kind: Extract<Kind, {kind: 'text'}>): JsonSchema {
   return {
     type,
     ...(kind.pattern ? {pattern: kind.pattern} : {}),
-    ...(kind.words ? {examples: kind.words} : {}),
+    ...(kind.words ? {[kind.closed ? 'enum' : 'examples']: kind.words} : {}),
     ...(kind.maxLength ? {maxLength: kind.maxLength} : {}),
   }
 }

@@ -26,8 +26,9 @@ export interface Text {
   readonly maxLength?: number
   /** A pattern for editors (JSON Schema); `check` decides. */
   readonly pattern?: string
-  /** Words an editor may offer. */
+  /** Words an editor may offer; with `closed`, there are no others. */
   readonly words?: readonly string[]
+  readonly closed?: boolean
 }
 
 export interface Flag {

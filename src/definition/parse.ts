@@ -2,10 +2,11 @@ import {isUtf8} from 'node:buffer'
 import {open} from 'node:fs/promises'
 import {basename} from 'node:path'
 import {ExitCode, VpsError} from '../errors.ts'
+import {defaultsOf} from './defaults.ts'
 import {MAX_TEXT, originOf, originOfValue, parseSource, type Source} from './document.ts'
 import {nameComplaint} from './names.ts'
 import {type Origin, type Path, type Problem, renderProblems} from './problems.ts'
-import {defaultsOf, Reader} from './read.ts'
+import {MAX_PROBLEMS, Reader} from './read.ts'
 import {type Definition, definitionSchema} from './schema.ts'
 import {SENSE} from './sense/index.ts'
 import {count} from './words.ts'
@@ -93,6 +94,7 @@ function checkSense(
       reserved: options.reserved ?? TREES,
       written,
       report: (grade, path, message, suggestion) => {
+        if (problems.length >= MAX_PROBLEMS) return
         const {length, ...origin} = originOfValue(source, path)
         problems.push({grade, message, origin, length, ...(suggestion ? {suggestion} : {})})
       },

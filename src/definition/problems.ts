@@ -1,4 +1,4 @@
-import {CONTROL, quote} from './words.ts'
+import {CONTROL, printable, quote} from './words.ts'
 
 /** A place in the tree of a definition: `['mounts', 2, 'source']`. */
 export type Path = readonly (string | number)[]
@@ -50,7 +50,8 @@ function renderProblem(
   {grade, message, origin, suggestion, length}: Problem,
   lines: readonly string[],
 ): string {
-  const rendered = [`${origin.file}:${origin.line}:${origin.column}: ${grade}: ${message}`]
+  // Names and values of the file must not steer the terminal they are shown on.
+  const rendered = [printable(`${origin.file}:${origin.line}:${origin.column}: ${grade}: ${message}`)]
   const line = lines[origin.line - 1]
   const gutter = `${origin.line}`.padStart(5)
   const blank = ' '.repeat(gutter.length)
@@ -58,7 +59,7 @@ function renderProblem(
     const {shown, caret} = excerpt([...line], origin.column, length ?? 1)
     rendered.push(`${gutter} | ${shown}`, `${blank} | ${caret}`)
   }
-  if (suggestion !== undefined) rendered.push(`${blank} = ${suggestion}`)
+  if (suggestion !== undefined) rendered.push(`${blank} = ${printable(suggestion)}`)
   return rendered.join('\n')
 }
 

@@ -42,6 +42,7 @@ const capability = text({
   expected: 'a capability such as net_raw',
   check: check.capabilityCheck,
   words: CAPABILITIES,
+  closed: true,
 })
 
 const argument = text({expected: 'text', anyScalar: true, lines: true, maxLength: 131_000})
@@ -153,7 +154,12 @@ export const definitionSchema = section({
     },
   ),
   hostname: key(
-    text({expected: 'a host name', check: check.hostnameCheck, pattern: check.HOSTNAME_PATTERN}),
+    text({
+      expected: 'a host name',
+      check: check.hostnameCheck,
+      pattern: check.HOSTNAME_PATTERN,
+      maxLength: check.HOSTNAME_MAX,
+    }),
     {
       says: 'The host name inside the server, after RFC 1123, at most 64 characters.',
       example: 'web1.example.net',
@@ -189,7 +195,7 @@ export const definitionSchema = section({
     aka: ['environment', 'variables'],
   }),
   mounts: key(list(mount), {
-    says: 'Directories and files of the host to show in the server. Owner ids are shifted: root of the server is the owner of what root owns on the host.',
+    says: 'Directories and files of the host to show in the server. Owner ids are shifted: root of the server is the owner of what root owns on the host. So a file with the set-user-id bit that the server makes there counts on the host too: keep a writable source below a directory that users of the host cannot enter (mode 0700).',
     example: '[{source: /srv/web1, target: /srv/www, readonly: true}]',
     change: 'restart',
     default: [],

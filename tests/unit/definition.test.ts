@@ -208,13 +208,15 @@ describe('hostile input', () => {
   })
 
   test('too large, too deep, too many', () => {
-    expect(messages(`description: "${'x'.repeat(1024 * 1024)}"`)).toEqual([
-      'the file is larger than 1MiB, which no definition needs',
+    expect(messages(`description: "${'x'.repeat(256 * 1024)}"`)).toEqual([
+      'the file is larger than 256KiB, which no definition needs',
     ])
     expect(messages(`template: {name: a, x: ${'['.repeat(500)}${']'.repeat(500)}}`)).toEqual([
       'the file is nested deeper than 64 levels',
     ])
     expect(messages(`name: ${'['.repeat(100_000)}`).length).toBe(1)
+    expect(messages(`tags: [${'a,'.repeat(1001)}]`)).toEqual(['tags must have at most 1000 items, not 1001'])
+    expect(messages(`tags: [${'a,'.repeat(1000)}]`).length).toBe(100)
     expect(messages(`env: {${Array.from({length: 5000}, (_, i) => `${i}: x`).join(', ')}}`).length).toBe(100)
   })
 
@@ -277,7 +279,7 @@ describe('files', () => {
   test('/dev/zero ends soon', async () => {
     const {problems} = await loadDefinition('/dev/zero')
     expect(problems.map(({message}) => message)).toEqual([
-      'the file is larger than 1MiB, which no definition needs',
+      'the file is larger than 256KiB, which no definition needs',
     ])
   })
 })

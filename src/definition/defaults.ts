@@ -1,0 +1,21 @@
+import type {Key, Kind, Section} from './kinds.ts'
+
+/** The defaults of a section, fresh copies. */
+export function defaultsOf(section: Section): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(section.keys).map(([name, key]) => [name, defaultOf(key)]))
+}
+
+/** The default of a key, a fresh copy. */
+export function defaultOf(key: Key): unknown {
+  if (key.default !== undefined) return structuredClone(key.default)
+  return blank(key.is)
+}
+
+/** What stands in for a value that is missing or wrong, so that reading goes on and lists keep their indexes. */
+export function blank(kind: Kind): unknown {
+  if (kind.kind === 'section') return defaultsOf(kind)
+  if (kind.kind === 'list') return []
+  if (kind.kind === 'table') return {}
+  if (kind.kind === 'flag') return false
+  return kind.kind === 'text' || kind.kind === 'either' || kind.kind === 'choice' ? '' : 0
+}

@@ -1,0 +1,93 @@
+/*
+ * Suggestions: what an admin most likely meant by a wrong value. Each returns a phrase, or undefined when it has no idea.
+ */
+import {isScalar, isSeq, type Scalar} from 'yaml'
+import type {Kind, Section} from './kinds.ts'
+import {keyText, type Path} from './problems.ts'
+import {formatDuration, parseBytes, parseDuration} from './units.ts'
+
+const YES = new Set(['yes', 'y', 'on', '1', 'true', 'enabled'])
+const NO = new Set(['no', 'n', 'off', '0', 'false', 'disabled'])
+
+/** `yes` is `true`. */
+export function flagHint(node: Scalar): string | undefined {
+  const word = String(node.value).toLowerCase()
+  const meant = YES.has(word) ? 'true' : NO.has(word) ? 'false' : undefined
+  return meant && `write ${meant}`
+}
+
+/** `restart: always`: the key the value would fit. */
+export function sectionHint(kind: Section, node: unknown, path: Path): string | undefined {
+  const name = path.at(-1)
+  if (!isScalar(node)) return undefined
+  const instead = kind.instead?.(String(node.value))
+  if (instead !== undefined || typeof name !== 'string') return instead
+  const fits = Object.entries(kind.keys).find(([, key]) => fitsScalar(key.is, node.value))
+  return fits && `write ${name}: {${fits[0]}: ${node.source ?? node.value}}`
+}
+
+function fitsScalar(kind: Kind, value: unknown): boolean {
+  if (kind.kind === 'choice') return typeof value === 'string' && Object.hasOwn(kind.values, value)
+  if (kind.kind === 'duration') return typeof value === 'string' && parseDuration(value) !== undefined
+  if (kind.kind === 'bytes') return typeof value === 'string' && parseBytes(value) !== undefined
+  if (kind.kind === 'flag') return typeof value === 'boolean'
+  return false
+}
+
+/** For a key that is not like any other here: the section it belongs to, or the keys there are. */
+export function whereElse(kind: Section, name: string, path: Path): string {
+  if (name === '<<') return 'merge keys are not part of YAML 1.2: write the keys out'
+  for (const [key, {is}] of Object.entries(kind.keys)) {
+    if (is.kind === 'section' && Object.hasOwn(is.keys, name))
+      return `${name} belongs below ${keyText([...path, key])}`
+  }
+  return `the keys here are ${Object.keys(kind.keys).join(', ')}`
+}
+
+/** `web, miller`: as a list. */
+export function listHint(node: unknown): string | undefined {
+  if (!isScalar(node) || node.value === null || String(node.value).length > 60) return undefined
+  const items = String(node.source ?? node.value)
+    .trim()
+    .split(/[\s,]+/)
+    .filter(Boolean)
+  return items.length > 0 ? `write [${items.join(', ')}]` : undefined
+}
+
+/** `[A=b]`: as a mapping. */
+export function tableHint(node: unknown): string | undefined {
+  const first = isSeq(node) ? node.items[0] : undefined
+  const match =
+    isScalar(first) && typeof first.value === 'string' ? /^([A-Za-z_]\w*)=(.*)$/.exec(first.value) : null
+  return match ? `write ${match[1]}: ${match[2]} without a dash` : undefined
+}
+
+/** `5 minutes` is `5m`. */
+export function durationHint(node: Scalar): string | undefined {
+  const words = String(node.source ?? node.value).trim()
+  const match = /^([0-9]+(?:\.[0-9]+)?)\s*([A-Za-z]*)$/.exec(words)
+  if (!match?.[1]) return undefined
+  if (match[2] === '') return `say the unit: ${match[1]}s or ${match[1]}m`
+  const unit = TIME_WORDS.find(([pattern]) => pattern.test(match[2] ?? ''))?.[1]
+  const exact = unit === undefined ? undefined : Number(match[1]) * (parseDuration(`1${unit}`) ?? 0)
+  return exact ? `write ${formatDuration(exact)}` : undefined
+}
+
+const TIME_WORDS: readonly [RegExp, string][] = [
+  [/^(ms|msecs?|milliseconds?)$/i, 'ms'],
+  [/^(s|secs?|seconds?)$/i, 's'],
+  [/^(m|mins?|minutes?)$/i, 'm'],
+  [/^(h|hrs?|hours?)$/i, 'h'],
+  [/^(d|days?)$/i, 'd'],
+]
+
+/** `1M` is one of two. */
+export function bytesHint(node: Scalar): string | undefined {
+  const match = /^([0-9]+(?:\.[0-9]+)?)\s*([kmgt])(i?b?)$/i.exec(String(node.source ?? node.value).trim())
+  if (!match?.[1] || !match[2]) return undefined
+  const letter = match[2].toUpperCase()
+  const binary = `${match[1]}${letter}iB`
+  if (parseBytes(binary) === undefined) return 'it must be a whole number of bytes'
+  if (match[3]?.toLowerCase() === 'ib') return `write ${binary}`
+  return `write ${binary} (units of 1024) or ${match[1]}${letter === 'K' ? 'k' : letter}B (units of 1000)`
+}
