@@ -67,7 +67,7 @@ export async function checkArchive(archive: Archive, limits: ArchiveLimits): Pro
       checker.look(entry)
       entry.resume()
     },
-    onwarn: (code, message) => checker.warn(code, String(message)),
+    onwarn: (_, message) => checker.warn(String(message)),
   })
   parser.on('ignoredEntry', entry => checker.look(entry))
   for await (const chunk of plainTar(archive)) {
@@ -106,10 +106,9 @@ class ArchiveChecker {
     if (entry.type === 'CharacterDevice' || entry.type === 'BlockDevice') this.#devices.push(path)
   }
 
-  warn(code: string, message: string): void {
+  warn(message: string): void {
     if (this.blind) return
-    if (code === 'TAR_BAD_ARCHIVE' && message.startsWith('Unrecognized'))
-      this.#refuse('is not a tar archive, or an empty one')
+    if (this.#entries === 0) this.#refuse('is not a tar archive, or an empty one')
     this.#refuse(`is damaged after ${this.#entries} entries: ${message}`)
   }
 

@@ -1,5 +1,5 @@
 import {createHash} from 'node:crypto'
-import {existsSync} from 'node:fs'
+import {existsSync, statSync} from 'node:fs'
 import {readdir, readFile, rename} from 'node:fs/promises'
 import {join} from 'node:path'
 import process from 'node:process'
@@ -18,7 +18,7 @@ import {
 import type {Builder, BuildRequest, PreparedBuild} from './builder.ts'
 import {finishRoot} from './finish.ts'
 import {didYouMean} from './nearest.ts'
-import {resolveParameters, substitute} from './parameters.ts'
+import {resolveParameters, substitute, textParameter} from './parameters.ts'
 import {removeRoot} from './remove.ts'
 import {loadTemplate} from './template.ts'
 import type {BuilderName, ImageInfo, ImageOptions, TemplateChoice} from './types.ts'
@@ -40,6 +40,9 @@ interface Planned {
   readonly digest: string
   readonly request: BuildRequest
   readonly prepared: PreparedBuild
+  /** Files it was made from, and their state at that time. */
+  readonly inputs: readonly string[]
+  readonly stamp: string
 }
 
 /**
@@ -119,12 +122,34 @@ export async function planImage(template: TemplateChoice, options: ImageOptions)
   const now = performance.now()
   for (const [key, {until}] of recent) if (until < now) recent.delete(key)
   const key = canonical([template, options.paths.root, options.directory])
-  const known = recent.get(key)
-  if (known !== undefined) return await known.planned
+  const known = await recent.get(key)?.planned
+  if (known !== undefined && stampOf(known.inputs) === known.stamp) return known
   const planned = planAnew(template, options)
   recent.set(key, {planned, until: now + FRESH_MS})
   planned.catch(() => recent.delete(key))
   return await planned
+}
+
+/** What identifies the state of these files. */
+function stampOf(files: readonly string[]): string {
+  return files.map(stampOfFile).join(',')
+}
+
+function stampOfFile(file: string): string {
+  try {
+    const {dev, ino, size, mtimeNs, ctimeNs} = statSync(file, {bigint: true})
+    return [dev, ino, size, mtimeNs, ctimeNs].join(' ')
+  } catch {
+    return 'none' // whoever needs the file says so
+  }
+}
+
+/** The files that a plan was made from: templates, and what parameters name. */
+function inputsOf({recipe, parameters}: BuildRequest): string[] {
+  const named = Object.entries(recipe.parameters)
+    .filter(([, spec]) => spec.type === 'file')
+    .map(([key]) => textParameter(parameters, key) ?? '')
+  return [...recipe.sources, ...named]
 }
 
 async function planAnew(template: TemplateChoice, options: ImageOptions): Promise<Planned> {
@@ -132,10 +157,12 @@ async function planAnew(template: TemplateChoice, options: ImageOptions): Promis
   const parameters = resolveParameters(raw, template, options.directory)
   const recipe = substitute(raw, parameters)
   const request: BuildRequest = {recipe, parameters}
+  const inputs = inputsOf(request)
+  const stamp = stampOf(inputs)
   const builder = await loadBuilder(recipe.builder)
   const prepared = await builder.prepare(request)
   const digest = addressOf(request, prepared)
-  return {id: `${template.name}-${digest.slice(0, SHORT)}`, digest, request, prepared}
+  return {id: `${template.name}-${digest.slice(0, SHORT)}`, digest, request, prepared, inputs, stamp}
 }
 
 async function buildLocked(planned: Planned, options: ImageOptions, anew: boolean): Promise<ImageInfo> {
@@ -298,7 +325,7 @@ async function loadBuilder(name: BuilderName): Promise<Builder> {
 
 /** Of a parameter that is a file its content counts, which is among the facts, not its name. */
 function addressOf({recipe, parameters}: BuildRequest, {facts}: PreparedBuild): string {
-  const {description: _, file: __, parameters: specs, ...content} = recipe
+  const {description: _, file: __, sources: ___, parameters: specs, ...content} = recipe
   const values = Object.entries(parameters).filter(([key]) => specs[key]?.type !== 'file')
   const what = canonical({format: FORMAT, content, parameters: Object.fromEntries(values), facts})
   return createHash('sha256').update(what).digest('hex')

@@ -54,6 +54,7 @@ const KEYS = [
 /** @throws VpsError INVALID_TEMPLATE (exit 2) with every problem of the file, each with line and column */
 export function parseTemplate(text: string, file: string): TemplateFile {
   const reader = new TemplateReader(text, file)
+  reader.finish() // of a text that is no YAML nothing more can be said
   const fields = known(reader, reader.root, 'a template', KEYS)
   const units = known(reader, fields.get('units'), 'units', ['mask', 'enable'])
   const template: TemplateFile = {
@@ -73,7 +74,7 @@ export function parseTemplate(text: string, file: string): TemplateFile {
     packages: texts(reader, fields.get('packages'), 'packages', isPackage),
     run: texts(reader, fields.get('run'), 'run', () => undefined),
   }
-  if (template.builder === undefined && template.extends === undefined)
+  if (!fields.has('builder') && !fields.has('extends'))
     reader.problem(reader.root, 'a template needs builder: or extends:')
   reader.finish()
   return template

@@ -21,7 +21,7 @@ export interface Field {
 /** Reads one YAML file key by key and collects every problem, each as `file:line:column: sentence`. */
 export class TemplateReader {
   readonly file: string
-  readonly #problems: string[] = []
+  readonly #problems: {line: number; column: number; message: string}[] = []
   readonly #lines = new LineCounter()
   readonly #document: Document.Parsed
 
@@ -31,9 +31,8 @@ export class TemplateReader {
     for (const error of this.#document.errors) this.#report(error.message, error.pos[0])
   }
 
-  /** Null when the file is not YAML at all. */
   get root(): Node | undefined {
-    return this.#problems.length > 0 ? undefined : (this.#document.contents ?? undefined)
+    return this.#document.contents ?? undefined
   }
 
   problem(node: Node | undefined, message: string): void {
@@ -43,7 +42,9 @@ export class TemplateReader {
   /** @throws VpsError INVALID_TEMPLATE (exit 2) with all problems */
   finish(): void {
     if (this.#problems.length === 0) return
-    throw new VpsError('INVALID_TEMPLATE', `the template is invalid:\n${this.#problems.join('\n')}`, {
+    const inOrder = this.#problems.sort((a, b) => a.line - b.line || a.column - b.column)
+    const lines = inOrder.map(({line, column, message}) => `${this.file}:${line}:${column}: ${message}`)
+    throw new VpsError('INVALID_TEMPLATE', `the template is invalid:\n${lines.join('\n')}`, {
       exitCode: ExitCode.wrongUse,
     })
   }
@@ -102,6 +103,6 @@ export class TemplateReader {
 
   #report(message: string, offset: number): void {
     const {line, col} = this.#lines.linePos(offset)
-    this.#problems.push(`${this.file}:${Math.max(line, 1)}:${Math.max(col, 1)}: ${message}`)
+    this.#problems.push({line: Math.max(line, 1), column: Math.max(col, 1), message})
   }
 }

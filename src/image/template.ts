@@ -73,6 +73,7 @@ function complete(name: string, file: string, template: TemplateFile): Recipe {
   const nothing: Recipe = {
     name,
     file,
+    sources: [],
     description: '',
     builder,
     parameters: {},
@@ -101,6 +102,7 @@ function merge(name: string, file: string, base: Recipe, template: TemplateFile)
   return {
     name,
     file,
+    sources: [file, ...base.sources],
     description: template.description ?? base.description,
     builder: base.builder,
     parameters: mergeParameters(file, base.parameters, template.parameters),

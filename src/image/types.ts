@@ -90,6 +90,8 @@ export interface Recipe {
   readonly name: string
   /** The YAML file it came from. */
   readonly file: string
+  /** That file, then those that it extends. */
+  readonly sources: readonly string[]
   readonly description: string
   readonly builder: BuilderName
   readonly parameters: Readonly<Record<string, ParameterSpec>>
