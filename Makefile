@@ -9,7 +9,7 @@ unexport NODE_OPTIONS NODE_PATH
 
 .DELETE_ON_ERROR:
 .PHONY: help all build native sanitized test unit-test host-test vm-test vm-shell sanitizer-test lint format docs bench \
-        demo install uninstall clean setup-build setup-test setup-lint setup-bench setup-demo
+        demo install uninstall clean setup-build setup-test setup-lint setup-bench setup-demo test-image
 
 help:
 	@echo 'make build      the programs in dist/, with what that takes (apt packages, npm)'
@@ -96,7 +96,10 @@ test:
 
 unit-test: setup-test build
 	node scripts/vitest.ts --project unit
-host-test: setup-test build sanitized
+# The one test image that is downloaded: in the machine's own network, before the tests leave it.
+test-image: setup-test build
+	VPS_ROOT=$(CURDIR)/build/test-root bin/vps image build debian
+host-test: setup-test build sanitized test-image
 	scripts/in-own-namespaces node scripts/vitest.ts --project host
 vm-test: setup-test build
 	node tests/vm/run.ts test
