@@ -1,18 +1,23 @@
 import {join} from 'node:path'
 import process from 'node:process'
+import {VpsError} from '../errors.ts'
 import {paintFor} from './color.ts'
 import type {VpsCommand} from './command.ts'
 import {errorJson, exitCodeOf, renderError} from './errors.ts'
 import {type CommandInfo, type Manifest, readManifest} from './manifest.ts'
-import {toJson, tolerateClosedPipes, write} from './output.ts'
+import {guardStandardStreams, toJson, write} from './output.ts'
 import {ownPart, resolveRequest} from './resolve.ts'
 import {asWrongUse} from './wrong-use.ts'
 
 /** One run of the CLI: finds the command, runs it, prints an error once, sets the exit code. Never throws. */
 export async function main({root, argv}: {root: string; argv: readonly string[]}): Promise<void> {
-  tolerateClosedPipes()
   let command: CommandInfo | undefined
   let words = argv
+  const fail = (error: unknown) => report(error, words, command)
+  guardStandardStreams(error =>
+    fail(new VpsError('OUTPUT_FAILED', 'cannot write the answer', {cause: error})),
+  )
+  process.once('uncaughtException', error => fail(error).then(() => process.exit()))
   try {
     const manifest = readManifest(root)
     const request = resolveRequest(argv, manifest)
@@ -20,7 +25,7 @@ export async function main({root, argv}: {root: string; argv: readonly string[]}
     words = request.argv
     await run(root, manifest, command, words)
   } catch (error) {
-    await report(error, words, command)
+    await fail(error)
   }
 }
 

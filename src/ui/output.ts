@@ -3,14 +3,16 @@ import process from 'node:process'
 /** True once the reader of our standard output went away (`vps list | head -1`); then there is nobody to write for. */
 let readerGone = false
 
-/** A closed pipe is no error of ours; call once, before anything is written. */
-export function tolerateClosedPipes(): void {
-  for (const stream of [process.stdout, process.stderr]) {
-    stream.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code !== 'EPIPE') throw error
-      if (stream === process.stdout) readerGone = true
-    })
-  }
+/**
+ * A closed pipe is no error of ours; a full disk is, but for standard error there is no place left to say so. Call once, before
+ * anything is written.
+ */
+export function guardStandardStreams(failed: (error: Error) => void): void {
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    readerGone = true
+    if (error.code !== 'EPIPE') failed(error)
+  })
+  process.stderr.on('error', () => {})
 }
 
 /**

@@ -1,6 +1,6 @@
 /* The CLI as it is built: every test runs bin/vps as a process. Nothing here needs root or a running server. */
 import {spawn, spawnSync} from 'node:child_process'
-import {mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync} from 'node:fs'
+import {copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync} from 'node:fs'
 import {tmpdir} from 'node:os'
 import {join} from 'node:path'
 import process from 'node:process'
@@ -85,6 +85,36 @@ describe('the program', () => {
     })
     await new Promise(resolve => child.once('close', resolve))
     expect(err).toBe('')
+  })
+
+  test('a full disk below standard output is a failure, below standard error it changes nothing', () => {
+    const shell = (line: string): Ran => run(['-c', line, 'sh', vps], {program: '/bin/sh'})
+    expect(shell('"$1" help > /dev/full')).toMatchObject({
+      code: 1,
+      err: expect.stringContaining('no space left'),
+    })
+    expect(shell('"$1" nonsense 2> /dev/full').code).toBe(2)
+  })
+
+  test('finds its Node and itself below PREFIX', () => {
+    const library = join(scratch, 'prefix', 'lib', 'vps')
+    for (const directory of ['bin', 'dist', 'node/bin'])
+      mkdirSync(join(library, directory), {recursive: true})
+    mkdirSync(join(scratch, 'prefix', 'bin'))
+    copyFileSync(vps, join(library, 'bin', 'vps'))
+    symlinkSync(process.execPath, join(library, 'node', 'bin', 'node'))
+    writeFileSync(join(library, 'dist', 'main.js'), 'console.log(process.argv0, ...process.argv.slice(2))')
+    const command = join(scratch, 'prefix', 'bin', 'vps')
+    expect(spawnSync(join(library, 'bin', 'vps'), ['a b'], {encoding: 'utf8'}).stdout).toMatch(
+      /node\/bin\/node a b\n$/,
+    )
+    symlinkSync('../lib/vps/bin/vps', command)
+    expect(run(['a b', 'c'], {program: command}).out).toMatch(/node\/bin\/node a b c\n$/)
+    rmSync(join(library, 'node'), {recursive: true})
+    expect(run([], {program: command})).toMatchObject({
+      code: 125,
+      err: expect.stringContaining('no Node below'),
+    })
   })
 
   test('colours nothing that is no terminal', () => {
