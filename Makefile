@@ -98,7 +98,8 @@ unit-test: setup-test build
 	node scripts/vitest.ts --project unit
 # The one test image that is downloaded: in the machine's own network, before the tests leave it.
 test-image: setup-test build
-	VPS_ROOT=$(CURDIR)/build/test-root bin/vps image build debian
+	@ls -d build/test-root/var/lib/vps/images/debian-* >/dev/null 2>&1 || \
+	        VPS_ROOT=$(CURDIR)/build/test-root bin/vps image build debian
 host-test: setup-test build sanitized test-image
 	scripts/in-own-namespaces node scripts/vitest.ts --project host
 vm-test: setup-test build
