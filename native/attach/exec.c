@@ -175,11 +175,22 @@ static bool is_done(const struct session *session)
                !session->flows[FLOW_ERR].open;
 }
 
+/* What a command has left is read until there is no more, without waiting for more. */
+static bool is_draining(const struct session *session)
+{
+        for (int i = 0; i < FLOWS; i++)
+                if (session->flows[i].open && session->flows[i].draining && !session->flows[i].full)
+                        return true;
+        return false;
+}
+
 /* How long poll may sleep: for ever, unless a command that was hung up has to go. */
 static int patience(struct session *session)
 {
         long long left;
 
+        if (session->ended && is_draining(session))
+                return 0;
         if (session->doom_ms == 0 || session->doomed)
                 return -1;
         left = session->doom_ms - monotonic_ms();

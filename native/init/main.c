@@ -7,12 +7,12 @@
  * blocked and read, never handled: what comes before we wait for it is kept by the kernel, so a stop right
  * after a start is not lost. */
 #include "command.h"
+#include "inbox.h"
 #include "notify.h"
 #include "reap.h"
 #include "shutdown.h"
 #include "signals.h"
 
-#include <errno.h>
 #include <linux/close_range.h>
 #include <signal.h>
 #include <stdio.h>
@@ -20,19 +20,6 @@
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-/* The next signal sent to us; sleeps without any timer. */
-static int next_signal(void)
-{
-        sigset_t all;
-        int number;
-
-        (void)sigfillset(&all);
-        do
-                number = sigwaitinfo(&all, NULL);
-        while (number < 0 && errno == EINTR);
-        return number;
-}
 
 /* Every way a host or a guest's tools ask an init to end: SIGTERM; SIGINT from Ctrl-Alt-Del; SIGPWR as
  * sysvinit knows it; busybox's halt and poweroff; systemd's SIGRTMIN+3. */
@@ -52,7 +39,7 @@ static int persist(void)
 {
         notify_ready();
         for (;;) {
-                int number = next_signal();
+                int number = inbox_next(-1);
 
                 if (number == SIGCHLD)
                         (void)reap_all(0, NULL);
@@ -72,7 +59,7 @@ static int run(char **argv)
                 return -command;
         notify_ready();
         for (;;) {
-                int number = next_signal();
+                int number = inbox_next(-1);
 
                 if (number == SIGCHLD && reap_all(command, &status))
                         break;
@@ -92,5 +79,9 @@ int main(int argc, char **argv)
         }
         (void)prctl(PR_SET_NAME, "vps-init");
         (void)close_range(STDERR_FILENO + 1, ~0U, 0);
+        if (inbox_open() < 0) {
+                perror("vps-init: signalfd");
+                return 125;
+        }
         return argc > 1 ? run(argv + 1) : persist();
 }

@@ -1,5 +1,6 @@
 #include "shutdown.h"
 
+#include "inbox.h"
 #include "reap.h"
 
 #include <ctype.h>
@@ -36,16 +37,12 @@ static bool alone(void)
 
 static bool wait_alone(int limit_ms)
 {
-        const struct timespec look = {.tv_nsec = LOOK_MS * 1000000L};
         long long end = now_ms() + limit_ms;
-        sigset_t child;
 
-        (void)sigemptyset(&child);
-        (void)sigaddset(&child, SIGCHLD);
         while (!alone()) {
                 if (now_ms() >= end)
                         return false;
-                (void)sigtimedwait(&child, NULL, &look);
+                (void)inbox_next(LOOK_MS);
         }
         return true;
 }

@@ -78,13 +78,20 @@ export interface BareServerOptions {
   /** Run by vps-init; none: persist. */
   readonly command?: readonly string[]
   readonly init?: string
+  /** Added to the environment of init. */
+  readonly env?: Readonly<Record<string, string>>
+  /** Standard error of init; default: ours. */
+  readonly stderr?: 'pipe'
 }
 
 export class BareServer implements AsyncDisposable {
   readonly cgroup: string
   readonly pid: number
   readonly start: string
+  /** Its stdout and stderr are what init writes. */
   readonly #child: ChildProcess
+  /** What init and its command have written to standard output. */
+  output = ''
   /** The exit status of init, 128+n for a signal. */
   readonly ended: Promise<number | null>
 
@@ -93,20 +100,40 @@ export class BareServer implements AsyncDisposable {
     this.#child = child
     this.pid = pid
     this.start = start
+    child.stdout?.on('data', data => {
+      this.output += data
+    })
+    child.stderr?.on('data', data => {
+      this.output += data
+    })
     this.ended = new Promise(resolve => child.once('exit', resolve))
   }
 
   static async begin(workshop: Workshop, options: BareServerOptions = {}): Promise<BareServer> {
     const cgroup = makeCgroup()
-    const {setup = 'true', command = [], init = nativeFile('vps-init')} = options
+    const {
+      setup = 'true',
+      command = [],
+      init = nativeFile('vps-init'),
+      env = {},
+      stderr = 'inherit',
+    } = options
     const argv = [String(ID_BASE), join(cgroup, 'payload'), init, setup, ...command]
-    const child = spawn(workshop.compile('bare-server'), argv, {stdio: ['pipe', 'pipe', 'inherit']})
+    const child = spawn(workshop.compile('bare-server'), argv, {
+      stdio: ['pipe', 'pipe', stderr],
+      env: {...process.env, ...env},
+    })
     const line = await new Promise<string>((resolve, reject) => {
       child.stdout?.once('data', data => resolve(String(data)))
       child.once('exit', code => reject(new Error(`bare-server ended with ${code}`)))
     })
     const [pid = '', start = ''] = line.trim().split(' ')
     return new BareServer(cgroup, child, Number(pid), start)
+  }
+
+  /** A signal to init, by number, as a supervisor sends it. */
+  signal(number: number): void {
+    process.kill(this.pid, number)
   }
 
   /** The words for vps-attach: this server, `argv` and more keys. */

@@ -398,7 +398,11 @@ describe('signals', () => {
   test.each(['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2'] as const)(
     '%s reaches the command and its group',
     async name => {
-      const child = start(['sh', '-c', `trap 'echo got; exit 9' ${name.slice(3)}; echo ready; while :; do sleep 0.05; done`])
+      const child = start([
+        'sh',
+        '-c',
+        `trap 'echo got; exit 9' ${name.slice(3)}; echo ready; while :; do sleep 0.05; done`,
+      ])
       await firstOutput(child)
       const answer = firstOutput(child)
       child.kill(name)
@@ -764,7 +768,12 @@ test('built with sanitizers it does the same, and they find nothing', {timeout: 
 })
 
 function compileChecked(): string {
-  return workshop.compileNative('vps-attach', ['attach/*.c', 'common/signals.c', 'common/words.c', 'common/inheritance.c'])
+  return workshop.compileNative('vps-attach', [
+    'attach/*.c',
+    'common/signals.c',
+    'common/words.c',
+    'common/inheritance.c',
+  ])
 }
 
 test('a server that stops takes its commands along, and it is said', async () => {
