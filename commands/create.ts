@@ -3,7 +3,7 @@ import {text as readStream} from 'node:stream/consumers'
 import {string as word} from '@oclif/core/args'
 import {boolean, string} from '@oclif/core/flags'
 import {Host} from '../src/server/index.ts'
-import {assignments, progressLine, VpsCommand} from '../src/ui/index.ts'
+import {assignments, notice, progressLine, VpsCommand} from '../src/ui/index.ts'
 
 export default class Create extends VpsCommand {
   static override summary = 'Make a server.'
@@ -44,7 +44,7 @@ The definition comes from --file, or is a new one with the template of --templat
     const parsed = await this.parse(Create)
     const [name = ''] = this.settle(parsed)
     const {file, template, set, start} = parsed.flags
-    const host = await Host.open()
+    const host = await Host.open({notice})
     const progress = progressLine()
     const view = await host
       .create(name, {

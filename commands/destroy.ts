@@ -2,7 +2,7 @@ import {string as word} from '@oclif/core/args'
 import {boolean} from '@oclif/core/flags'
 import {ExitCode, VpsError} from '../src/errors.ts'
 import {Host} from '../src/server/index.ts'
-import {canAsk, confirm, ServersCommand} from '../src/ui/index.ts'
+import {canAsk, confirm, notice, ServersCommand} from '../src/ui/index.ts'
 
 export default class Destroy extends ServersCommand {
   static override summary = 'Delete servers with all their data.'
@@ -25,7 +25,7 @@ export default class Destroy extends ServersCommand {
     const parsed = await this.parse(Destroy)
     const words = this.settle(parsed)
     const {force, yes} = parsed.flags
-    const host = await Host.open()
+    const host = await Host.open({notice})
     const names = await this.chosen(host, words, parsed.flags)
     if (!yes && names.length > 0) await this.ask(names)
     await this.each(

@@ -1,7 +1,7 @@
 import process from 'node:process'
 import {ExitCode} from '../src/errors.ts'
 import {Host} from '../src/server/index.ts'
-import {type Style, table, VpsCommand} from '../src/ui/index.ts'
+import {notice, type Style, table, VpsCommand} from '../src/ui/index.ts'
 
 const styles: Readonly<Record<string, Style>> = {ok: 'good', warning: 'warning', missing: 'bad'}
 
@@ -16,7 +16,7 @@ export default class Doctor extends VpsCommand {
 
   async run(): Promise<void> {
     this.settle(await this.parse(Doctor))
-    const host = await Host.open()
+    const host = await Host.open({notice})
     const checks = await host.doctor()
     await this.answer(checks, () => {
       const rows = table(

@@ -6,7 +6,7 @@ import process from 'node:process'
 import {string as word} from '@oclif/core/args'
 import {ExitCode, VpsError} from '../src/errors.ts'
 import {Host, type SetReport} from '../src/server/index.ts'
-import {canAsk, changeText, confirm, paintFor, renderError, VpsCommand} from '../src/ui/index.ts'
+import {canAsk, changeText, confirm, notice, paintFor, renderError, VpsCommand} from '../src/ui/index.ts'
 
 export default class Edit extends VpsCommand {
   static override summary = "Edit a server's definition in your editor."
@@ -17,7 +17,7 @@ export default class Edit extends VpsCommand {
 
   async run(): Promise<void> {
     const [name = ''] = this.settle(await this.parse(Edit))
-    const host = await Host.open()
+    const host = await Host.open({notice})
     const {files} = await host.show(name)
     const directory = await mkdtemp(join(tmpdir(), 'vps-edit-'))
     try {

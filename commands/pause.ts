@@ -1,6 +1,6 @@
 import {string as word} from '@oclif/core/args'
 import {Host} from '../src/server/index.ts'
-import {ServersCommand} from '../src/ui/index.ts'
+import {notice, ServersCommand} from '../src/ui/index.ts'
 
 export default class Pause extends ServersCommand {
   static override summary = 'Freeze servers.'
@@ -14,7 +14,7 @@ export default class Pause extends ServersCommand {
   async run(): Promise<void> {
     const parsed = await this.parse(Pause)
     const words = this.settle(parsed)
-    const host = await Host.open()
+    const host = await Host.open({notice})
     await this.each(
       await this.chosen(host, words, parsed.flags, ['running', 'starting']),
       async name => {

@@ -1,6 +1,6 @@
 import {string as word} from '@oclif/core/args'
 import {Host} from '../src/server/index.ts'
-import {VpsCommand} from '../src/ui/index.ts'
+import {notice, VpsCommand} from '../src/ui/index.ts'
 
 export default class Rename extends VpsCommand {
   static override summary = 'Give a stopped server a new name.'
@@ -14,7 +14,7 @@ export default class Rename extends VpsCommand {
 
   async run(): Promise<void> {
     const [from = '', to = ''] = this.settle(await this.parse(Rename))
-    const host = await Host.open()
+    const host = await Host.open({notice})
     await host.rename(from, to)
     await this.answer({name: to, formerName: from}, () => `${to}: was ${from}`)
   }

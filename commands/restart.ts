@@ -1,7 +1,7 @@
 import {string as word} from '@oclif/core/args'
 import {boolean} from '@oclif/core/flags'
 import {Host} from '../src/server/index.ts'
-import {durationFlag, ServersCommand} from '../src/ui/index.ts'
+import {durationFlag, notice, ServersCommand} from '../src/ui/index.ts'
 
 export default class Restart extends ServersCommand {
   static override summary = 'Stop servers and start them again.'
@@ -22,7 +22,7 @@ export default class Restart extends ServersCommand {
     const parsed = await this.parse(Restart)
     const words = this.settle(parsed)
     const {timeout, wait} = parsed.flags
-    const host = await Host.open()
+    const host = await Host.open({notice})
     await this.each(
       await this.chosen(host, words, parsed.flags, ['running', 'starting', 'paused', 'crashed']),
       name => host.restart(name, {...(timeout !== undefined && {timeoutMs: timeout}), wait}),

@@ -1,6 +1,6 @@
 import {string as word} from '@oclif/core/args'
 import {Host} from '../src/server/index.ts'
-import {ServersCommand} from '../src/ui/index.ts'
+import {notice, ServersCommand} from '../src/ui/index.ts'
 
 export default class Resume extends ServersCommand {
   static override summary = 'Let paused servers run again.'
@@ -14,7 +14,7 @@ export default class Resume extends ServersCommand {
   async run(): Promise<void> {
     const parsed = await this.parse(Resume)
     const words = this.settle(parsed)
-    const host = await Host.open()
+    const host = await Host.open({notice})
     await this.each(
       await this.chosen(host, words, parsed.flags, ['paused']),
       async name => {

@@ -4,7 +4,7 @@ import process from 'node:process'
 import {boolean, string} from '@oclif/core/flags'
 import {ExitCode, VpsError} from '../src/errors.ts'
 import {Host} from '../src/server/index.ts'
-import {progressLine, spawnAttach, splitWords, VpsCommand} from '../src/ui/index.ts'
+import {notice, progressLine, spawnAttach, splitWords, VpsCommand} from '../src/ui/index.ts'
 
 const INTERRUPTIONS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 
@@ -42,7 +42,7 @@ Without --file the server has no services of its own (init: persist). The comman
     this.settle(parsed)
     if (command.length === 0) throw noCommand()
     const {template, file, rm} = parsed.flags
-    const host = await Host.open()
+    const host = await Host.open({notice})
     const name = `run-${randomBytes(4).toString('hex')}`
     const interruption = rm ? catchInterruptions() : undefined
     const progress = progressLine()

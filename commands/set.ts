@@ -1,7 +1,7 @@
 import {string as word} from '@oclif/core/args'
 import {ExitCode, VpsError} from '../src/errors.ts'
 import {Host} from '../src/server/index.ts'
-import {assignments, changeText, VpsCommand} from '../src/ui/index.ts'
+import {assignments, changeText, notice, VpsCommand} from '../src/ui/index.ts'
 
 export default class SetKeys extends VpsCommand {
   static override summary = 'Change keys of a definition.'
@@ -31,7 +31,7 @@ export default class SetKeys extends VpsCommand {
         suggestions: [`vps set ${name} key=value`],
       })
     }
-    const host = await Host.open()
+    const host = await Host.open({notice})
     const report = await host.set(name, assignments(words))
     await this.answer(report, () => changeText(report))
   }

@@ -1,7 +1,7 @@
 import {string as word} from '@oclif/core/args'
 import {boolean} from '@oclif/core/flags'
 import {Host, type StartReport} from '../src/server/index.ts'
-import {duration, ServersCommand, timingsTable} from '../src/ui/index.ts'
+import {duration, notice, ServersCommand, timingsTable} from '../src/ui/index.ts'
 
 export default class Start extends ServersCommand {
   static override summary = 'Start servers.'
@@ -32,7 +32,7 @@ A start that fails leaves nothing behind. If a step of it fails, the line and co
     const parsed = await this.parse(Start)
     const words = this.settle(parsed)
     const {wait, timings, explain} = parsed.flags
-    const host = await Host.open()
+    const host = await Host.open({notice})
     const names = await this.chosen(host, words, parsed.flags, ['stopped', 'crashed', 'defined', 'invalid'])
     if (explain) {
       return this.each(

@@ -1,7 +1,7 @@
 import {string as word} from '@oclif/core/args'
 import {boolean} from '@oclif/core/flags'
 import {Host} from '../src/server/index.ts'
-import {duration, durationFlag, ServersCommand} from '../src/ui/index.ts'
+import {duration, durationFlag, notice, ServersCommand} from '../src/ui/index.ts'
 
 export default class Stop extends ServersCommand {
   static override summary = 'Stop servers.'
@@ -27,7 +27,7 @@ export default class Stop extends ServersCommand {
     const parsed = await this.parse(Stop)
     const words = this.settle(parsed)
     const {timeout, kill} = parsed.flags
-    const host = await Host.open()
+    const host = await Host.open({notice})
     await this.each(
       await this.chosen(host, words, parsed.flags, ['running', 'starting', 'stopping', 'paused']),
       name => host.stop(name, {...(timeout !== undefined && {timeoutMs: timeout}), kill}),

@@ -40,5 +40,6 @@ export function runningState({paths}: Pick<Context, 'paths'>, name: string): Run
   const {storage} = serverPaths(paths, name)
   if (!existsSync(storage))
     throw wrongState(`server ${name} is not created yet`, `create it with \`vps create ${name}\``)
-  throw wrongState(`server ${name} is not running`, `start it with \`vps start ${name}\``)
+  const why = run.kind === 'dead' ? `: server ${name}'s supervisor has died, and the server with it` : ''
+  throw wrongState(`server ${name} is not running${why}`, `start it with \`vps start ${name}\``)
 }

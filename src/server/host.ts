@@ -46,6 +46,8 @@ export interface VerbOptions {
 export interface HostOptions extends VerbOptions {
   /** Prefixes /etc/vps, /var/lib/vps and /run/vps; default: `VPS_ROOT`, else the real host. */
   readonly root?: string | undefined
+  /** Told what verbs found that nobody asked for: a supervisor that died, a command that was cut off. */
+  readonly notice?: Progress | undefined
 }
 
 /** The plan of a start, and the same in words. */
@@ -63,17 +65,19 @@ export class Host {
   readonly paths: HostPaths
   readonly #config: HostConfig
   readonly #progress: Progress
+  readonly #notice: Progress
 
-  private constructor(paths: HostPaths, config: HostConfig, progress: Progress) {
+  private constructor(paths: HostPaths, config: HostConfig, progress: Progress, notice: Progress) {
     this.paths = paths
     this.#config = config
     this.#progress = progress
+    this.#notice = notice
   }
 
   /** @throws VpsError BAD_HOST_CONFIG (exit 2) */
-  static async open({root, progress}: HostOptions = {}): Promise<Host> {
+  static async open({root, progress, notice}: HostOptions = {}): Promise<Host> {
     const paths = hostPaths(root)
-    return new Host(paths, await readHostConfig(paths), progress ?? silent)
+    return new Host(paths, await readHostConfig(paths), progress ?? silent, notice ?? silent)
   }
 
   /** Makes a server from a definition, a file or a template. With `start`, also starts it; if that fails, it still exists. */
@@ -231,7 +235,7 @@ export class Host {
   }
 
   #context(progress: Progress = this.#progress): Context {
-    return {paths: this.paths, config: this.#config, progress}
+    return {paths: this.paths, config: this.#config, progress, notice: this.#notice}
   }
 
   async #locked<Result>(

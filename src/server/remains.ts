@@ -18,9 +18,9 @@ export async function cleanRun(context: Context, name: string): Promise<Run & {k
   await removeRun(context, name)
   if (run.kind === 'dead') {
     await noteLoss(context, name)
-    context.progress(`server ${name}'s supervisor had died; cleaned up`)
+    context.notice(`server ${name}'s supervisor had died; cleaned up`)
   } else {
-    context.progress(`a start of server ${name} had been cut off; cleaned up`)
+    context.notice(`a start of server ${name} had been cut off; cleaned up`)
   }
   return {kind: 'none'}
 }

@@ -44,17 +44,17 @@ async function repairCreate(context: Context, {name, path}: Of<'creating'>): Pro
   if (record !== undefined && existsSync(files.definition) && !existsSync(files.storage)) {
     await ensureSlot(context, name, path, record)
     await renameDurable(path, files.storage)
-    context.progress(`finished the interrupted creation of server ${name}`)
+    context.notice(`finished the interrupted creation of server ${name}`)
     return
   }
   await removeStorage(path)
-  context.progress(`undid the interrupted creation of server ${name}`)
+  context.notice(`undid the interrupted creation of server ${name}`)
 }
 
 /** Once begun it is finished: the server stopped existing with the first rename. */
 async function finishDestroy(context: Context, {name, path, definition}: Of<'destroying'>): Promise<void> {
   await completeDestroy(context, name, path, definition)
-  context.progress(`finished the interrupted removal of server ${name}`)
+  context.notice(`finished the interrupted removal of server ${name}`)
 }
 
 /**
@@ -83,11 +83,11 @@ export async function completeDestroy(
 async function repairRename(context: Context, {name, to, path}: Of<'renaming'>): Promise<void> {
   if (existsSync(serverPaths(context.paths, to).definition)) {
     await completeRename(context, name, to, path)
-    context.progress(`finished the interrupted renaming of server ${name} to ${to}`)
+    context.notice(`finished the interrupted renaming of server ${name} to ${to}`)
     return
   }
   await undoRename(context, name, path)
-  context.progress(`undid the interrupted renaming of server ${name} to ${to}`)
+  context.notice(`undid the interrupted renaming of server ${name} to ${to}`)
 }
 
 /** The steps of a rename after the new definition is written. */

@@ -39,7 +39,7 @@ export async function stop(context: Context, name: string, options: StopOptions)
 
 /** Returns what the supervisor said of init's end; `undefined` when it was gone before it could. */
 async function askToStop(
-  {paths, progress}: Context,
+  {paths, notice}: Context,
   name: string,
   state: RunState,
   {kill, timeoutMs}: StopOptions & {timeoutMs: number},
@@ -55,7 +55,7 @@ async function askToStop(
     return exitOf(lines)
   } catch (error) {
     if (isGone(error, state)) return undefined
-    progress(`server ${name}'s supervisor does not answer; it is killed, and its server with it`)
+    notice(`server ${name}'s supervisor does not answer; it is killed, and its server with it`)
     pidfdSignal(pidfd, SIGKILL)
     await pidfdWait(pidfd, {signal: AbortSignal.timeout(GRACE_MS)})
     return undefined

@@ -6,6 +6,8 @@ export interface Context {
   readonly paths: HostPaths
   readonly config: HostConfig
   readonly progress: Progress
+  /** Told what the admin shall know though the verb is about something else: what a crash left, and what became of it. */
+  readonly notice: Progress
 }
 
 /**

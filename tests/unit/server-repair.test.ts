@@ -36,7 +36,7 @@ beforeEach(async () => {
   root = await mkdtemp(join(tmpdir(), 'vps-unit-'))
   paths = hostPaths(root)
   said = []
-  context = {paths, config: DEFAULT_CONFIG, progress: line => said.push(line)}
+  context = {paths, config: DEFAULT_CONFIG, progress: () => {}, notice: line => said.push(line)}
   for (const directory of [paths.definitions, paths.servers, paths.ids, paths.runServers])
     await mkdir(directory, {recursive: true})
 })
