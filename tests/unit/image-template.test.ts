@@ -1,4 +1,4 @@
-import {mkdir, mkdtemp, rm, writeFile} from 'node:fs/promises'
+import {mkdir, mkdtemp, readFile, rm, writeFile} from 'node:fs/promises'
 import {tmpdir} from 'node:os'
 import {join} from 'node:path'
 import {afterEach, beforeEach, describe, expect, test} from 'vitest'
@@ -43,6 +43,16 @@ describe('templates', () => {
     expect(recipe.packages.at(-1)).toBe('nginx')
     expect(recipe.files['/etc/motd']?.content).toBe('hello')
     expect((await listTemplates(paths)).find(place => place.name === 'debian')?.own).toBe(true)
+  })
+
+  test('the example of the documentation is one', async () => {
+    const page = await readFile(join(import.meta.dirname, '../../docs/templates.md'), 'utf8')
+    const example = /```yaml\n# \/etc\/vps\/templates\/web\.yaml\n([^`]+)```/.exec(page)?.[1]
+    await template('web', example ?? '')
+    const recipe = await loadTemplate('web', paths)
+    expect(recipe.packages.slice(-2)).toEqual(['nginx', 'openssh-server'])
+    expect(recipe.directories['/srv/www']).toEqual({mode: 0o2775, user: 'root', group: 'www-data'})
+    expect(recipe.run).toEqual(['nginx -t'])
   })
 
   test('what is inherited can be replaced and taken away', async () => {
