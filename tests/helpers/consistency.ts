@@ -1,5 +1,5 @@
-import {existsSync, lstatSync, readdirSync, readFileSync, readlinkSync} from 'node:fs'
-import {join} from 'node:path'
+import {existsSync, globSync, lstatSync, readdirSync, readFileSync, readlinkSync} from 'node:fs'
+import {dirname, join} from 'node:path'
 import {serverPaths} from '../../src/host/index.ts'
 import type {ScratchHost} from './host.ts'
 import {isAlive, listProcesses, quietly, readProcess} from './processes.ts'
@@ -32,6 +32,21 @@ function isRunning(host: ScratchHost, name: string): boolean {
   return supervisor !== undefined && !supervisor.zombie && supervisor.start === state.get('supervisor_start')
 }
 
+/** The cgroups that are there of a server: in a tree of our own, or a scope where systemd runs the host. */
+export function cgroupsOf({cgroups, paths}: ScratchHost, name: string): string[] {
+  const slice = join(dirname(cgroups), 'vps.slice', `${paths.cgroupName}.slice`)
+  return [join(cgroups, name), join(slice, `${paths.cgroupName}:${name}.scope`)].filter(existsSync)
+}
+
+/** Everyone in a server's cgroups: its supervisor, its processes, commands run in it. */
+export function processesOf(host: ScratchHost, name: string): number[] {
+  return cgroupsOf(host, name).flatMap(top =>
+    globSync('**/cgroup.procs', {cwd: top}).flatMap(file =>
+      (quietly(() => readFileSync(join(top, file), 'utf8')) ?? '').split('\n').filter(Boolean).map(Number),
+    ),
+  )
+}
+
 /**
  * Everything about `names` that is not as it must be when no command is at work on them; empty when all is well. A server
  * that is none may have nothing left, one that is stopped only files, one that runs all of it.
@@ -56,7 +71,7 @@ function ofServer(host: ScratchHost, name: string): string[] {
   must(existsSync(definition), standing !== 'none', 'definition')
   must(existsSync(upper) && existsSync(work), standing !== 'none', 'layer')
   must(existsSync(run), standing === 'running', 'run directory')
-  must(existsSync(join(host.cgroups, name)), standing === 'running', 'cgroup')
+  must(cgroupsOf(host, name).length > 0, standing === 'running', 'cgroup')
   if (standing === 'none') must(existsSync(lock), false, 'lock file')
   const slots = slotsOf(host, name)
   if (standing === 'none') must(slots.length > 0, false, 'id range')
@@ -80,7 +95,8 @@ function ofRunning(host: ScratchHost, name: string): string[] {
   const state = stateOf(host, name)
   const init = state?.get('init') ?? ''
   if (!isAlive(Number(init))) return [`${name} runs, and its init ${init} does not`]
-  const procs = quietly(() => readFileSync(join(host.cgroups, name, 'payload/cgroup.procs'), 'utf8')) ?? ''
+  const procs =
+    quietly(() => readFileSync(join(state?.get('cgroup') ?? '', 'payload/cgroup.procs'), 'utf8')) ?? ''
   return procs.split('\n').includes(init) ? [] : [`${name}'s init ${init} is not in its cgroup`]
 }
 
@@ -120,7 +136,7 @@ function ofProcesses(host: ScratchHost, names: readonly string[]): string[] {
       const [, title] = /^vps-supervisor: (.*)$/.exec(command) ?? []
       const group =
         title === undefined ? undefined : quietly(() => readFileSync(`/proc/${pid}/cgroup`, 'utf8'))
-      const ours = group?.includes(`/${host.paths.cgroupName}/`) === true
+      const ours = new RegExp(`/${host.paths.cgroupName}(/|\\.slice/)`).test(group ?? '')
       return ours && !supervisors.has(pid) ? [`stray: ${pid} ${command}`] : []
     })
 }

@@ -67,14 +67,17 @@ export function newSince(before: Snapshot, after: Snapshot): string[] {
   })
 }
 
-/** All cgroups below a directory of vps or of our tests. One that another run of this machine is at work in is not ours. */
+/**
+ * All cgroups below a directory of vps or of our tests. One that another run of this machine is at work in is not ours, and
+ * empty slices are systemd's own to remove.
+ */
 async function vpsCgroups(): Promise<string[]> {
   const mount = (await findCgroup2(await readMounts()))?.mount
   if (mount === undefined) return []
   const foreign = strangers().map(({pid}) => quietly(() => readFileSync(`/proc/${pid}/cgroup`, 'utf8')) ?? '')
   return globSync('**/vps*/**/', {cwd: mount}).filter(group => {
     const [top = ''] = group.split('/').filter(part => part.startsWith('vps'))
-    return !foreign.some(groups => groups.includes(`/${top}/`))
+    return !group.endsWith('.slice') && !foreign.some(groups => groups.includes(`/${top}/`))
   })
 }
 
@@ -96,9 +99,15 @@ function ownProcesses(): Process[] {
 
 /** We, who called us, and our fellow workers. */
 function suiteOf(all: readonly Process[]): Set<number> {
-  const suite = new Set(all.filter(({parent}) => parent === process.ppid).map(({pid}) => pid))
-  for (let at = readProcess(process.pid); at !== undefined; at = readProcess(at.parent)) suite.add(at.pid)
-  return suite
+  const fellows = all.filter(({parent}) => parent === process.ppid).map(({pid}) => pid)
+  return new Set([...fellows, ...ancestry()])
+}
+
+/** Our pid, our parent's, and so on. */
+function ancestry(): number[] {
+  const pids: number[] = []
+  for (let at = readProcess(process.pid); at !== undefined; at = readProcess(at.parent)) pids.push(at.pid)
+  return pids
 }
 
 /**
@@ -106,8 +115,9 @@ function suiteOf(all: readonly Process[]): Set<number> {
  * descends from them (other runs of tests, say), and what shares a network namespace with those (their supervisors).
  */
 function strangers(all: readonly Process[] = listProcesses()): Process[] {
-  const machine = namespaceOf(1, 'net')
   const ours = namespaceOf('self', 'net')
+  // That of the first of our ancestors; pid 1's own may be hidden from us.
+  const machine = ancestry().reduce((found, pid) => namespaceOf(pid, 'net') ?? found, ours)
   if (machine === ours) return []
   const suite = suiteOf(all)
   const network = new Map(all.map(({pid}) => [pid, namespaceOf(pid, 'net')]))

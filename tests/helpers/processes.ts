@@ -7,6 +7,8 @@ export interface Process {
   /** Clock ticks since boot: with the pid it names one process for good. */
   readonly start: string
   readonly zombie: boolean
+  /** What it calls itself, at most 15 bytes. */
+  readonly name: string
   /** The words of its command line; `[name]` without one. */
   readonly command: string
 }
@@ -33,6 +35,7 @@ export function readProcess(pid: number): Process | undefined {
     parent: Number(fields[1]),
     start: fields[19] ?? '',
     zombie: fields[0] === 'Z' || fields[0] === 'X',
+    name,
     command: words || `[${name}]`,
   }
 }
