@@ -9,7 +9,7 @@ const quiet = {stdout: 'ignore', stderr: 'pipe'} as const
 
 /** Makes `vmlinux`, `initrd` and `root.img` in `directory`. Needs root, and the network. */
 export async function buildBase(directory: string): Promise<void> {
-  if (process.getuid?.() !== 0) throw new Error('building the test host needs root (running it does not)')
+  if (process.getuid?.() !== 0) throw new Error('the test host is built and run by root')
   const root = join(directory, 'root')
   const kernel = join(directory, 'kernel')
   await mkdir(kernel, {recursive: true})

@@ -22,7 +22,7 @@ interface Report {
   testResults: {status: string; assertionResults: unknown[]}[]
 }
 
-export interface Count {
+interface Count {
   passed: number
   failed: number
   skipped: number
@@ -107,7 +107,7 @@ async function fetchResults(machine: Machine, ring: string, directory: string): 
 }
 
 /** A file that cannot even be loaded has no test that failed; it counts as one. */
-export function count(report: Report): Count {
+function count(report: Report): Count {
   const broken = report.testResults.filter(({status, assertionResults}) => {
     return status === 'failed' && assertionResults.length === 0
   })

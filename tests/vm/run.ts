@@ -15,6 +15,9 @@ import {guestEnvironment} from './vitest.ts'
 const usage =
   'usage: run.ts test [RING…] [-- VITEST-ARGUMENT…] | shell | exec [--timeout S] -- COMMAND… | build'
 
+/** Seconds for all rings together. */
+const testLimit = Number(process.env.VPS_VM_TIMEOUT ?? 840)
+
 async function withMachine(work: (machine: Machine) => Promise<number>): Promise<number> {
   const machine = await restore(await cachedState())
   try {
@@ -56,15 +59,16 @@ async function main([verb, ...words]: string[]): Promise<number> {
       return withMachine(machine => exec(machine, after, limit))
     }
     case 'test':
-      return withMachine(machine => runRings(machine, before, after))
+      return withMachine(machine => within(testLimit, 'the whole run', runRings(machine, before, after)))
   }
   console.error(usage)
   return 2
 }
 
+/** Ends at once: timers of what was waited for would keep the process. */
 try {
-  process.exitCode = await main(process.argv.slice(2))
+  process.exit(await main(process.argv.slice(2)))
 } catch (error) {
   console.error(`vm: ${error instanceof Error ? error.message : String(error)}`)
-  process.exitCode = 1
+  process.exit(1)
 }

@@ -58,7 +58,7 @@ export async function buildState({accelerator, base, directory: final}: State): 
     restore: false,
   })
   try {
-    await within(120, 'the boot', Promise.race([machine.agent.hello(), machine.died]))
+    await within(300, 'the boot', Promise.race([machine.agent.hello(), machine.died]))
     await within(300, 'warming up', Promise.race([warm(machine), machine.died]))
     await within(120, 'saving', save(machine, join(directory, 'state')))
   } catch (error) {
@@ -115,7 +115,7 @@ export async function restore({accelerator, base, directory}: State): Promise<Ma
       console: join(scratch, 'console.log'),
       restore: true,
     })
-    await within(60, 'the restore', Promise.race([wake(machine, directory), machine.died]))
+    await within(120, 'the restore', Promise.race([wake(machine, directory), machine.died]))
     return machine
   } finally {
     await rm(scratch, {recursive: true}) // what QEMU has open lives as long as QEMU

@@ -3,12 +3,10 @@
  *
  * Both directions carry frames: type (1 byte), length (4 bytes, big endian), payload.
  *
- *   driver -> guest   R  run: NUL-terminated words: mode (pipe|tty), cwd, number of K=V words, K=V words, argv words
- *                     I  bytes for the command's stdin         E  end of stdin
- *                     W  terminal size: rows, columns (u16 each, big endian)
- *                     S  one byte: signal for the command's process group
- *   guest -> driver   H  the agent is up                       O  stdout (or terminal)      F  stderr
- *                     X  the command ended: 'e' status | 's' signal (2 bytes)
+ *   driver -> guest   R  run: NUL-terminated words: mode (pipe|tty), cwd, number of K=V words, K=V words,
+ * argv words I  bytes for the command's stdin         E  end of stdin W  terminal size: rows, columns (u16
+ * each, big endian) S  one byte: signal for the command's process group guest -> driver   H  the agent is up
+ * O  stdout (or terminal)      F  stderr X  the command ended: 'e' status | 's' signal (2 bytes)
  *
  * X is sent when the command itself ends, even if a child of it still holds the pipes.
  */
@@ -137,7 +135,8 @@ static void set_nonblocking(int fd)
                 die("fcntl");
 }
 
-static void start_on_pipes(struct command *command, const char *cwd, char **env, size_t env_count, char **argv)
+static void start_on_pipes(struct command *command, const char *cwd, char **env, size_t env_count,
+                           char **argv)
 {
         int in[2], out[2], err[2];
         if (pipe2(in, O_CLOEXEC) < 0 || pipe2(out, O_CLOEXEC) < 0 || pipe2(err, O_CLOEXEC) < 0)

@@ -92,8 +92,10 @@ int main(int argc, char **argv)
         idmap(image, namespace);
         idmap(data, namespace);
         char options[4096];
-        snprintf(options, sizeof(options), "lowerdir=%s,upperdir=%s/upper,workdir=%s/work", image, data, data);
-        /* overlayfs makes files of its own as the mounter: who must exist in the map, but needs root's capabilities */
+        snprintf(options, sizeof(options), "lowerdir=%s,upperdir=%s/upper,workdir=%s/work", image, data,
+                 data);
+        /* overlayfs makes files of its own as the mounter: who must exist in the map, but needs root's
+         * capabilities */
         if (prctl(PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP) < 0)
                 die("securebits");
         setfsgid(first);
