@@ -65,7 +65,9 @@ export async function create(context: Context, name: string, source: CreateSourc
 
 async function draftDefinition(paths: HostPaths, name: string, source: CreateSource): Promise<Draft> {
   const {definition: target} = serverPaths(paths, name)
-  const present = await ifMissing(readFile(target, 'utf8'), undefined)
+  const present = await ifMissing(readFile(target, 'utf8'), undefined).catch(error => {
+    throw cannotRead(target, error)
+  })
   if (present === undefined) return await newDefinition(paths, name, source)
   if (
     Object.values(source).some(value => value !== undefined && !(Array.isArray(value) && value.length === 0))
@@ -102,8 +104,12 @@ async function sourceText(
   try {
     return {text: await readFile(file, 'utf8'), file: resolve(file)}
   } catch (error) {
-    throw new VpsError('CANNOT_READ', `cannot read ${file}`, {cause: error, exitCode: ExitCode.wrongUse})
+    throw cannotRead(file, error)
   }
+}
+
+function cannotRead(file: string, error: unknown): VpsError {
+  return new VpsError('CANNOT_READ', `cannot read ${file}`, {cause: error, exitCode: ExitCode.wrongUse})
 }
 
 /** The name that was asked for wins over the one in the text, so that one file can make many servers. */

@@ -79,13 +79,13 @@ function isState(text: string | undefined): text is RunState['state'] {
   return text === 'starting' || text === 'running' || text === 'stopping' || text === 'restarting'
 }
 
-/** The text of a file that may be gone at any time, a process's file included (ESRCH). */
+/** The text of a file that may be gone at any time, a process's file included (ESRCH); a directory has none. */
 export function readText(path: string): string | undefined {
   try {
     return readFileSync(path, 'utf8')
   } catch (error) {
     const code = errno(error)
-    if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'ESRCH') return undefined
+    if (['ENOENT', 'ENOTDIR', 'EISDIR', 'ESRCH'].includes(code ?? '')) return undefined
     throw error
   }
 }

@@ -89,8 +89,9 @@ async function prepareTrees({paths}: Context): Promise<void> {
     await makeDirectory(directory, 0o700)
 }
 
-/** @throws VpsError NO_SUCH_SERVER (exit 3) when `name` has neither a definition nor storage */
+/** @throws VpsError BAD_NAME (exit 2); NO_SUCH_SERVER (exit 3) when `name` has neither a definition nor storage */
 export function requireServer({paths}: Context, name: string): void {
+  serverName(name) // before it becomes part of a path
   if (!isServer(paths, name)) throw noSuchServer(name)
 }
 
