@@ -130,6 +130,8 @@ static void executed(struct session *session)
         } else if (!session->request->tty && session->quit < 0) {
                 open_pipe_flows(session);
         }
+        if (session->ended) /* so short a life that we saw its end first */
+                session_drain(session);
 }
 
 static void failed(struct session *session, const struct message *message)

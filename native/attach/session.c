@@ -138,6 +138,13 @@ static void resize(struct session *session)
                 (void)ioctl(out->from.fd, TIOCSWINSZ, &session->terminal.size);
 }
 
+void session_drain(struct session *session)
+{
+        flow_close(&session->flows[FLOW_IN]);
+        flow_drain(&session->flows[FLOW_OUT]);
+        flow_drain(&session->flows[FLOW_ERR]);
+}
+
 /* Our children are the joiner, the watcher, and through CLONE_PARENT the command. */
 static void reap(struct session *session)
 {
@@ -152,9 +159,7 @@ static void reap(struct session *session)
                 else {
                         session->ended = true;
                         session->status = status;
-                        flow_close(&session->flows[FLOW_IN]);
-                        flow_drain(&session->flows[FLOW_OUT]);
-                        flow_drain(&session->flows[FLOW_ERR]);
+                        session_drain(session);
                 }
         }
 }

@@ -46,6 +46,8 @@ int session_take_signals(struct session *session);
 void session_read_signals(struct session *session);
 /* The command exists: what came too early reaches it now. */
 void session_born(struct session *session, pid_t command);
+/* The command has ended: what it has left in its streams is all that is still to come. */
+void session_drain(struct session *session);
 /* SIGKILL to the command and to all it has started. */
 void session_kill(struct session *session);
 

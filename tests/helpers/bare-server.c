@@ -4,8 +4,8 @@
  *   bare-server ID-BASE CGROUP INIT SETUP-SCRIPT [COMMAND…]
  *
  * CGROUP ("" for none) is where pid 1 is born. SETUP-SCRIPT runs as the server's root in its namespaces
- * before INIT does. Prints `PID START` of init on stdout and waits; dies (and the server with it) when its
- * stdin ends. */
+ * before INIT does. Prints `PID START` of init on descriptor 3 and waits; dies (and the server with it) when
+ * its stdin ends. */
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -130,8 +130,7 @@ static void announce(pid_t pid)
         at = strrchr(text, ')') + 2;
         for (int field = 3; field < 22; field++)
                 at = strchr(at, ' ') + 1;
-        (void)printf("%d %llu\n", pid, strtoull(at, NULL, 10));
-        (void)fflush(stdout);
+        check(dprintf(3, "%d %llu\n", pid, strtoull(at, NULL, 10)), "descriptor 3");
 }
 
 /* Until init shows that it is vps-init: its set-up is done and its signals are blocked. */

@@ -120,11 +120,11 @@ export class BareServer implements AsyncDisposable {
     } = options
     const argv = [String(ID_BASE), join(cgroup, 'payload'), init, setup, ...command]
     const child = spawn(workshop.compile('bare-server'), argv, {
-      stdio: ['pipe', 'pipe', stderr],
+      stdio: ['pipe', 'pipe', stderr, 'pipe'],
       env: {...process.env, ...env},
     })
     const line = await new Promise<string>((resolve, reject) => {
-      child.stdout?.once('data', data => resolve(String(data)))
+      child.stdio[3]?.once('data', data => resolve(String(data)))
       child.once('exit', code => reject(new Error(`bare-server ended with ${code}`)))
     })
     const [pid = '', start = ''] = line.trim().split(' ')
