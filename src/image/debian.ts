@@ -109,6 +109,7 @@ async function forgetOrigin(rootfs: string): Promise<void> {
     'etc/resolv.conf',
     'etc/.pwd.lock',
     'etc/apt/sources.list',
+    'etc/apt/sources.list.d/0000debian.sources', // mmdebstrap's copy of ours, which apt would call a double
     'var/lib/systemd/random-seed',
     'var/lib/systemd/credential.secret',
     ...keys.filter(name => name.startsWith('ssh_host_')).map(name => `etc/ssh/${name}`),
