@@ -13,6 +13,8 @@
 #include <sys/stat.h>
 #include <time.h>
 
+static const char prefix[] = "vps-attach-";
+
 enum { PATIENCE = 400, STEP_NS = 5000000 };
 
 /* A group whose maker lives is in use, or about to be. */
@@ -27,8 +29,10 @@ static void sweep(int parent)
                 return;
         }
         while ((entry = readdir(dir))) {
-                long maker = strtol(entry->d_name, NULL, 10);
+                long maker = 0;
 
+                if (strncmp(entry->d_name, prefix, sizeof(prefix) - 1) == 0)
+                        maker = strtol(entry->d_name + sizeof(prefix) - 1, NULL, 10);
                 if (entry->d_type == DT_DIR && maker > 0 && kill((pid_t)maker, 0) < 0 && errno == ESRCH)
                         (void)unlinkat(parent, entry->d_name, AT_REMOVEDIR);
         }
@@ -42,9 +46,7 @@ static int open_parent(const char *cgroup)
 
         if (top < 0)
                 return -errno;
-        if (mkdirat(top, "attach", 0755) < 0 && errno != EEXIST)
-                return -errno;
-        parent = openat(top, "attach", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        parent = openat(top, "payload", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
         return parent < 0 ? -errno : parent;
 }
 
@@ -61,7 +63,7 @@ int group_make(struct command_group *group, const char *cgroup)
         sweep(group->parent);
         if (getrandom(&noise, sizeof(noise), 0) < 0)
                 return -errno;
-        (void)snprintf(group->id, sizeof(group->id), "%d-%08x", getpid(), noise);
+        (void)snprintf(group->id, sizeof(group->id), "%s%d-%08x", prefix, getpid(), noise);
         if (mkdirat(group->parent, group->id, 0755) < 0)
                 return -errno;
         group->dir = openat(group->parent, group->id, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

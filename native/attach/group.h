@@ -1,5 +1,6 @@
-/* The cgroup of one attached command, CGROUP/attach/PID-RANDOM: what it starts is found and killed through
- * it, however it hides. */
+/* The cgroup of one attached command, CGROUP/payload/vps-attach-PID-RANDOM: what it starts is found and
+ * killed through it. It is inside of what is delegated to the server, so that the server's logind can move a
+ * login into a session; and it is the host's, so that the server can't freeze it. */
 #ifndef VPS_ATTACH_GROUP_H
 #define VPS_ATTACH_GROUP_H
 
@@ -7,7 +8,7 @@
 
 struct command_group {
         int dir;    /* -1: no cgroup */
-        int parent; /* CGROUP/attach */
+        int parent; /* CGROUP/payload */
         char id[NAME_MAX];
 };
 

@@ -11,6 +11,13 @@ int fault_set(struct fault *fault, int error, const char *call, const char *path
         return -1;
 }
 
+int fault_errno_in(struct fault *fault, const char *call, const char *directory, const char *name)
+{
+        (void)fault_set(fault, errno, call, NULL);
+        (void)snprintf(fault->path, sizeof(fault->path), "%s/%s", directory ? directory : "", name);
+        return -1;
+}
+
 int fault_errno(struct fault *fault, const char *call, const char *path)
 {
         return fault_set(fault, errno, call, path);

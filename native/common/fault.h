@@ -12,6 +12,8 @@ struct fault {
 
 /* Fills the fault from errno and returns -1, so that a caller can write `return fault_errno(…)`. */
 int fault_errno(struct fault *fault, const char *call, const char *path);
+/* Of a file by its directory and its name there. */
+int fault_errno_in(struct fault *fault, const char *call, const char *directory, const char *name);
 int fault_set(struct fault *fault, int error, const char *call, const char *path);
 
 #endif

@@ -66,12 +66,14 @@ int boot_prepare(struct server *server, int report, struct fault *fault)
 /* The scratch tmpfs at run/…/root: seen in the supervisor's mount namespace only. */
 static int mount_scratch(struct server *server, struct fault *fault)
 {
+        const char *run_dir = plan_setting(&server->plan, "run-dir");
+
         if (mkdirat(server->run_dir, "root", 0700) < 0 && errno != EEXIST)
-                return fault_errno(fault, "mkdir", "root");
+                return fault_errno_in(fault, "mkdir", run_dir, "root");
         if (fchdir(server->run_dir) < 0)
-                return fault_errno(fault, "fchdir", "run directory");
+                return fault_errno(fault, "fchdir", run_dir);
         if (mount("vps", "root", "tmpfs", MS_NODEV | MS_NOSUID, "mode=755,size=64k") < 0)
-                return fault_errno(fault, "mount", "scratch tmpfs");
+                return fault_errno_in(fault, "mount", run_dir, "root");
         return chdir("/") < 0 ? fault_errno(fault, "chdir", "/") : 0;
 }
 

@@ -45,18 +45,13 @@ static int open_payload(struct server *server, struct fault *fault)
 
 int cgroup_make(struct server *server, const struct step *step, int *supervisor_dir, struct fault *fault)
 {
-        _cleanup_fd_ int attach = -1;
-
         if (mkdir(step->args[0], 0755) < 0 && errno != EEXIST)
                 return fault_errno(fault, "mkdir", step->args[0]);
         server->cgroup = open(step->args[0], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         if (server->cgroup < 0)
                 return fault_errno(fault, "open", step->args[0]);
         *supervisor_dir = make_and_open(server->cgroup, "supervisor", fault);
-        attach = make_and_open(server->cgroup, "attach", fault);
-        if (*supervisor_dir < 0 || attach < 0)
-                return -1;
-        return open_payload(server, fault);
+        return *supervisor_dir < 0 ? -1 : open_payload(server, fault);
 }
 
 static int write_file_at(int dir, const char *name, const char *text)
@@ -102,12 +97,7 @@ static void remove_tree(int parent, const char *name)
 
 int cgroup_kill_guests(const struct server *server)
 {
-        int payload = write_file_at(server->payload, "cgroup.kill", "1");
-        _cleanup_fd_ int attach = openat(server->cgroup, "attach", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-        if (attach >= 0)
-                (void)write_file_at(attach, "cgroup.kill", "1");
-        return payload;
+        return write_file_at(server->payload, "cgroup.kill", "1");
 }
 
 int cgroup_renew_payload(struct server *server, struct fault *fault)
@@ -121,5 +111,4 @@ void cgroup_remove(struct server *server)
 {
         close_fd(&server->payload);
         remove_tree(server->cgroup, "payload");
-        remove_tree(server->cgroup, "attach");
 }

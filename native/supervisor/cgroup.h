@@ -1,4 +1,5 @@
-/* The server's cgroup: CGROUP/{supervisor,payload,attach}. `payload` is delegated to the server. */
+/* The server's cgroup: CGROUP/{supervisor,payload}. `payload` is delegated to the server; attached commands
+ * are in groups of their own below it. */
 #ifndef VPS_CGROUP_H
 #define VPS_CGROUP_H
 

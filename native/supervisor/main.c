@@ -59,10 +59,13 @@ static int open_init_program(struct server *server, struct fault *fault)
 /* The run directory is ours while the lock is held; whoever holds it still runs this server. */
 static int lock_run_directory(struct server *server, struct fault *fault)
 {
+        const char *run_dir = plan_setting(&server->plan, "run-dir");
+
         server->lock = openat(server->run_dir, "lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
         if (server->lock < 0)
-                return fault_errno(fault, "open", "lock");
-        return flock(server->lock, LOCK_EX | LOCK_NB) < 0 ? fault_errno(fault, "flock", "lock") : 0;
+                return fault_errno_in(fault, "open", run_dir, "lock");
+        return flock(server->lock, LOCK_EX | LOCK_NB) < 0 ? fault_errno_in(fault, "flock", run_dir, "lock")
+                                                          : 0;
 }
 
 static int open_server(struct server *server, struct fault *fault)
@@ -115,7 +118,8 @@ static int start(struct supervisor *supervisor, struct fault *fault)
 {
         if (state_store_plan(&supervisor->server, fault) < 0 || supervisor_open(supervisor, fault) < 0)
                 return -1;
-        state_change(&supervisor->server, STATE_STARTING);
+        if (state_begin(&supervisor->server, fault) < 0)
+                return -1;
         if (boot_prepare(&supervisor->server, supervisor->report, fault) < 0)
                 return -1;
         return boot(&supervisor->server, supervisor->report, fault);

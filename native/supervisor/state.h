@@ -12,6 +12,9 @@ void state_write(const struct server *server);
 /* var/lib/vps/servers/NAME/exit: how init ended, a space, seconds since the epoch. */
 void state_write_exit(const struct server *server, const char *how);
 
+/* The first state of all. A server that has none would be taken for dead, so this one has to find its room.
+ */
+int state_begin(struct server *server, struct fault *fault);
 void state_change(struct server *server, enum state state);
 
 /* Copies the plan to run/vps/servers/NAME/plan, so that it can be looked at and replayed. */

@@ -47,17 +47,13 @@ static bool init_listens(pid_t init, int signal)
                strtol(text, NULL, 10) == SYS_rt_sigtimedwait;
 }
 
-/* A paused server can't hear: whoever paused it froze these two groups (src/server/freeze.ts). */
+/* A paused server can't hear: whoever paused it froze the payload (src/server/freeze.ts). */
 static void thaw(const struct server *server)
 {
-        static const char *const files[] = {"payload/cgroup.freeze", "attach/cgroup.freeze"};
+        _cleanup_fd_ int freeze = openat(server->payload, "cgroup.freeze", O_WRONLY | O_CLOEXEC);
 
-        for (size_t i = 0; i < 2; i++) {
-                _cleanup_fd_ int freeze = openat(server->cgroup, files[i], O_WRONLY | O_CLOEXEC);
-
-                if (freeze >= 0)
-                        (void)!write(freeze, "0", 1);
-        }
+        if (freeze >= 0)
+                (void)!write(freeze, "0", 1);
 }
 
 void stop_begin(struct supervisor *supervisor, int64_t timeout_us, int signal, bool then_restart)

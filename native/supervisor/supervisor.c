@@ -35,18 +35,19 @@ static int open_signals(struct supervisor *supervisor, struct fault *fault)
 /* Bound from within the run directory: the path may be longer than an address holds. */
 static int open_listener(struct supervisor *supervisor, struct fault *fault)
 {
+        const char *run_dir = plan_setting(&supervisor->server.plan, "run-dir");
         struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = "control.sock"};
 
         supervisor->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
         if (supervisor->listener < 0)
-                return fault_errno(fault, "socket", "control.sock");
+                return fault_errno_in(fault, "socket", run_dir, "control.sock");
         if (fchdir(supervisor->server.run_dir) < 0)
                 return fault_errno(fault, "fchdir", "run directory");
         (void)unlink("control.sock");
         if (bind(supervisor->listener, (struct sockaddr *)&address, sizeof(address)) < 0)
-                return fault_errno(fault, "bind", "control.sock");
+                return fault_errno_in(fault, "bind", run_dir, "control.sock");
         if (chmod("control.sock", 0600) < 0 || listen(supervisor->listener, 64) < 0)
-                return fault_errno(fault, "listen", "control.sock");
+                return fault_errno_in(fault, "listen", run_dir, "control.sock");
         return chdir("/") < 0 ? fault_errno(fault, "chdir", "/") : 0;
 }
 
@@ -59,7 +60,7 @@ int supervisor_open(struct supervisor *supervisor, struct fault *fault)
         if (log_open(&supervisor->log, supervisor->server.storage_dir,
                      plan_number(plan, "console-size", 1048576),
                      (int)plan_number(plan, "console-files", 4)) < 0)
-                return fault_errno(fault, "open", "log/console.log");
+                return fault_errno_in(fault, "open", plan_setting(plan, "storage-dir"), "log/console.log");
         if (open_signals(supervisor, fault) < 0)
                 return -1;
         return open_listener(supervisor, fault);

@@ -7,7 +7,7 @@ const flags = (list = ''): string => (list === '' ? '' : `, ${list.replaceAll(',
 
 /** One sentence an operation; what is not here is shown as it is. */
 const SENTENCES: Readonly<Record<string, Words>> = {
-  cgroup: ([path]) => `make the cgroup ${path} with supervisor, payload and attach`,
+  cgroup: ([path]) => `make the cgroup ${path} with supervisor and payload`,
   'user-namespace': ([first, count]) =>
     `make a user namespace: ids 0 to ${Number(count) - 1} are ${first} and up on the host`,
   'network-namespace': () => 'make a network namespace',

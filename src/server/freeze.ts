@@ -4,7 +4,7 @@ import {serverPaths} from '../host/index.ts'
 import {freezeCgroup} from './cgroup.ts'
 import {type RunState, readRun, readText} from './run-state.ts'
 import {wrongState} from './session.ts'
-import {guestGroups} from './stop.ts'
+import {guestGroup} from './stop.ts'
 import type {Context} from './types.ts'
 
 /** `vps pause`, under the lock: no process of the server runs any more, all keep what they have. */
@@ -13,11 +13,8 @@ export async function pause(context: Context, name: string): Promise<void> {
   if (isPaused(state))
     throw wrongState(`server ${name} is paused already`, `wake it with \`vps resume ${name}\``)
   await using undo = new AsyncDisposableStack()
-  for (const directory of guestGroups(state)) {
-    if (!existsSync(directory)) continue
-    undo.defer(async () => await freezeCgroup(directory, false))
-    await freezeCgroup(directory, true)
-  }
+  undo.defer(async () => await freezeCgroup(guestGroup(state), false))
+  await freezeCgroup(guestGroup(state), true)
   undo.move()
 }
 
@@ -25,12 +22,12 @@ export async function pause(context: Context, name: string): Promise<void> {
 export async function resume(context: Context, name: string): Promise<void> {
   const state = runningState(context, name)
   if (!isPaused(state)) throw wrongState(`server ${name} is not paused`)
-  for (const directory of guestGroups(state)) if (existsSync(directory)) await freezeCgroup(directory, false)
+  await freezeCgroup(guestGroup(state), false)
 }
 
 /** Whether the server's processes are frozen; a file of the cgroup tells. */
 export function isPaused(state: Pick<RunState, 'cgroup'>): boolean {
-  return readText(join(state.cgroup, 'payload', 'cgroup.freeze'))?.trim() === '1'
+  return readText(join(guestGroup(state), 'cgroup.freeze'))?.trim() === '1'
 }
 
 /** @throws VpsError WRONG_STATE (exit 4) unless `name` runs */

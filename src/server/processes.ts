@@ -2,7 +2,7 @@ import type {HostPaths} from '../host/index.ts'
 import {processesIn} from './cgroup.ts'
 import {readGuestText} from './guest-file.ts'
 import {type RunState, readRun, readText} from './run-state.ts'
-import {guestGroups} from './stop.ts'
+import {guestGroup} from './stop.ts'
 import type {ProcessRow} from './types.ts'
 
 /** The processes of the servers `names` (those that run), from the cgroups' lists and /proc. */
@@ -17,7 +17,7 @@ export async function processes(paths: HostPaths, names: readonly string[]): Pro
 }
 
 async function processesOf(server: string, state: RunState): Promise<ProcessRow[]> {
-  const pids = (await Promise.all(guestGroups(state).map(processesIn))).flat()
+  const pids = await processesIn(guestGroup(state))
   const userName = userNames(state)
   return pids.flatMap(pid => {
     const status = readText(`/proc/${pid}/status`)

@@ -78,13 +78,13 @@ function openSupervisor(state: RunState): number | undefined {
 
 /** A frozen init hears nothing. */
 async function thaw(state: RunState): Promise<void> {
-  for (const directory of guestGroups(state))
-    if (await exists(directory)) await freezeCgroup(directory, false)
+  const group = guestGroup(state)
+  if (await exists(group)) await freezeCgroup(group, false)
 }
 
-/** Where a server's processes are; its supervisor is beside them. */
-export function guestGroups({cgroup}: Pick<RunState, 'cgroup'>): string[] {
-  return [join(cgroup, 'payload'), join(cgroup, 'attach')]
+/** Where a server's processes are, those of attached commands too; its supervisor is beside it. */
+export function guestGroup({cgroup}: Pick<RunState, 'cgroup'>): string {
+  return join(cgroup, 'payload')
 }
 
 function isGone(error: unknown, state: RunState): boolean {

@@ -66,9 +66,8 @@ function removeTree(directory: string): void {
 
 /** The groups of attached commands that are there now. */
 export function attachGroups(cgroup: string): string[] {
-  if (!existsSync(join(cgroup, 'attach'))) return []
-  return readdirSync(join(cgroup, 'attach'), {withFileTypes: true})
-    .filter(entry => entry.isDirectory())
+  return readdirSync(join(cgroup, 'payload'), {withFileTypes: true})
+    .filter(entry => entry.isDirectory() && entry.name.startsWith('vps-attach-'))
     .map(entry => entry.name)
 }
 

@@ -191,7 +191,7 @@ describe('inside', () => {
   })
 
   test('a command is born in a cgroup of its own, which is gone afterwards', async () => {
-    expect(await output('cat /proc/self/cgroup')).toMatch(/^0::\/\.\.\/attach\/\d+-[0-9a-f]{8}$/m)
+    expect(await output('cat /proc/self/cgroup')).toMatch(/^0::\/vps-attach-\d+-[0-9a-f]{8}$/m)
     expect(attachGroups(server.cgroup)).toEqual([])
   })
 
