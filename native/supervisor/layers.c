@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 
 /* Attaches a shifted clone of a host directory at scratch/NAME. */
 static int attach_layer(struct builder *builder, const char *source, const char *name,
@@ -34,6 +35,21 @@ int step_layer(struct builder *builder, const struct step *step, struct fault *f
 
         (void)snprintf(name, sizeof(name), "%d", builder->layers++);
         return attach_layer(builder, step->args[0], name, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NODEV, fault);
+}
+
+/* An overlayfs that can't write to its work directory comes up read-only, and tells only the kernel's log. */
+static int refuse_readonly(const struct builder *builder, const char *layer, struct fault *fault)
+{
+        struct statvfs root;
+
+        if (fstatvfs(builder->root, &root) < 0)
+                return fault_errno(fault, "fstatvfs", "root");
+        if (!(root.f_flag & ST_RDONLY))
+                return 0;
+        if (mkdirat(builder->scratch, "own/work/try", 0700) < 0)
+                return fault_errno_in(fault, "mkdir", layer, "work/try");
+        (void)unlinkat(builder->scratch, "own/work/try", AT_REMOVEDIR);
+        return fault_set(fault, EROFS, "mount", layer);
 }
 
 /* overlay DIR: DIR holds `upper` and `work`. Both must be seen through one mount, or overlayfs refuses them;
@@ -63,5 +79,7 @@ int step_overlay(struct builder *builder, const struct step *step, struct fault 
         if (chdir("/") < 0)
                 return fault_errno(fault, "chdir", "/");
         builder->root = openat(builder->scratch, "root", O_PATH | O_DIRECTORY | O_CLOEXEC);
-        return builder->root < 0 ? fault_errno(fault, "open", "root") : 0;
+        if (builder->root < 0)
+                return fault_errno(fault, "open", "root");
+        return refuse_readonly(builder, step->args[0], fault);
 }
