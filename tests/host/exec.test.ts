@@ -150,7 +150,7 @@ describe.skipIf(requires('root').skip)('the exit status', () => {
       [['web'], /no command/],
       [['web', '--user', 'ghost', '--', 'true'], /no user ghost/],
       [['web', '--cwd', '/nowhere', '--', 'true'], /\/nowhere/],
-      [['../web', '--', 'true'], /there is no server \.\.\/web/],
+      [['../web', '--', 'true'], /"\.\.\/web" is no name for a server/],
       [['web', '--nonsense', '--', 'true'], /nonsense/],
     ]
     for (const [argv, reason] of failures) {
