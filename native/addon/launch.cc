@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <spawn.h>
 #include <string>
+#include <thread>
 #include <sys/socket.h>
 #include <sys/wait.h>
 
@@ -102,8 +103,9 @@ int spawn(const std::string &path, std::string title, int plan, int report, pid_
         return error;
 }
 
-/* The process we spawned forks the real supervisor and exits at once. How it ended does not matter here: what
- * went wrong is said on the report channel. */
+/* The process we spawned forks the real supervisor and exits: at once, or when its starter has let it go on (a scope of
+ * systemd). So it is waited for by a thread of its own. How it ended does not matter here: what went wrong is said on
+ * the report channel. */
 void reap(pid_t pid)
 {
         while (waitpid(pid, nullptr, 0) < 0 && errno == EINTR)
@@ -132,7 +134,7 @@ Napi::Value launch(const Napi::CallbackInfo &info)
         error = spawn(path, title, plan.get(), theirs.get(), &pid);
         if (error)
                 fail(env, {error, "posix_spawn", path});
-        reap(pid);
+        std::thread(reap, pid).detach();
 
         auto result = Napi::Object::New(env);
         result.Set("pid", Napi::Number::New(env, pid));

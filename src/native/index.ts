@@ -33,7 +33,7 @@ export interface LaunchOptions {
 }
 
 export interface Launched {
-  /** The process that was spawned; it has forked the supervisor and is gone. The supervisor's own pid comes as `started`. */
+  /** The process that was spawned; it forks the supervisor and goes. The supervisor's own pid comes as `started`. */
   readonly pid: number
   /** Our end of the report channel: a stream socket, close-on-exec, still blocking. The caller closes it. */
   readonly reportFd: number

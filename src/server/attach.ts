@@ -1,6 +1,6 @@
 import {readFile} from 'node:fs/promises'
 import {ExitCode, VpsError} from '../errors.ts'
-import {ifMissing, serverPaths} from '../host/index.ts'
+import {ifMissing, requirePrivilege, serverPaths} from '../host/index.ts'
 import type {LaunchPlan} from '../launch/index.ts'
 import {isPaused, runningState} from './freeze.ts'
 import type {RunState} from './run-state.ts'
@@ -28,6 +28,7 @@ export async function attachWords(
   name: string,
   {argv, user, env = {}, cwd, tty, login}: AttachOptions,
 ): Promise<Buffer> {
+  await requirePrivilege(`run a command in ${name}`)
   const state = attachable(context, name)
   const confinement = await readConfinement(context, name)
   const settings = {
@@ -47,6 +48,7 @@ export async function attachWords(
 
 /** What vps-attach is told to sit down at the console of the running server `name`. */
 export async function consoleWords(context: Pick<Context, 'paths'>, name: string): Promise<Buffer> {
+  await requirePrivilege(`reach the console of ${name}`)
   const state = runningState(context, name)
   const {socket} = serverPaths(context.paths, name)
   return encodeWords({...common(state), mode: 'console', socket}, [], [])

@@ -1,47 +1,23 @@
 import {mkdir, readdir, readFile, rmdir, writeFile} from 'node:fs/promises'
 import {join} from 'node:path'
 import {setTimeout as sleep} from 'node:timers/promises'
-import {ExitCode, VpsError} from '../errors.ts'
-import {errno, findCgroup2, type HostPaths, ifMissing, readMounts} from '../host/index.ts'
+import {VpsError} from '../errors.ts'
+import {errno, ifMissing} from '../host/index.ts'
+import type {CgroupPlace} from './cgroup-place.ts'
 
 /** How long killed processes may take to be gone; one in an uninterruptible wait may take longer, and is named then. */
 const KILL_TIMEOUT_MS = 10_000
 
-/** Where this host's servers have their cgroups. */
-export interface CgroupParent {
-  readonly directory: string
-  /** Where cgroup2 is mounted. */
-  readonly mount: string
-  /** No v1 controllers beside it. */
-  readonly pure: boolean
-}
-
-/** The parent directory of this host's servers' cgroups. @throws VpsError HOST_CANNOT without a writable cgroup2 */
-export async function cgroupParent(paths: HostPaths): Promise<CgroupParent> {
-  const found = await findCgroup2(await readMounts())
-  if (found?.writable)
-    return {directory: join(found.mount, paths.cgroupName), mount: found.mount, pure: found.pure}
-  throw new VpsError('HOST_CANNOT', `cgroup v2 is ${found === null ? 'not mounted' : 'mounted read-only'}`, {
-    suggestions: ['mount it with `mount -t cgroup2 none /sys/fs/cgroup`', 'see `vps doctor`'],
-    exitCode: ExitCode.hostCannot,
-  })
-}
-
-/** Makes the parent directory, and on a pure v2 host hands the controllers down to it. */
-export async function prepareCgroupParent(paths: HostPaths): Promise<string> {
-  const {directory, pure} = await cgroupParent(paths)
-  await mkdir(directory, {recursive: true})
-  if (pure) {
-    await enableControllers(join(directory, '..'))
-    await enableControllers(directory)
-  }
-  return directory
+/** Makes the servers' parent directory, and on a pure v2 host hands the controllers down to it. */
+export async function prepareParent({parent, mount, pure, systemd}: CgroupPlace): Promise<void> {
+  if (systemd) return // systemd makes the slice, and enables what delegated scopes may have
+  await mkdir(parent, {recursive: true})
+  if (pure) for (const directory of [mount, parent]) await enableControllers(directory)
 }
 
 /** Removes the parent directory if no server has a cgroup in it. */
-export async function removeCgroupParent(paths: HostPaths): Promise<void> {
-  const parent = await cgroupParent(paths).catch(() => undefined) // no cgroup2, no directory
-  if (parent !== undefined) await rmdir(parent.directory).catch(() => {}) // in use, or never made
+export async function removeParent({parent, systemd}: CgroupPlace): Promise<void> {
+  if (!systemd) await rmdir(parent).catch(() => {}) // in use, or never made
 }
 
 /** Best effort: this issue's servers set no limits, and one controller that is in use elsewhere shall not stop the rest. */

@@ -1,7 +1,8 @@
 import {existsSync} from 'node:fs'
 import {rm} from 'node:fs/promises'
 import {renameDurable, serverPaths, syncDirectory} from '../host/index.ts'
-import {removeCgroupParent} from './cgroup.ts'
+import {removeParent} from './cgroup.ts'
+import {cgroupPlace} from './cgroup-place.ts'
 import {destroyingPath, listDirectory} from './journal.ts'
 import {fileKey, readRecord} from './record.ts'
 import {completeDestroy} from './repair.ts'
@@ -30,5 +31,7 @@ export async function destroy(context: Context, name: string, force: boolean): P
   await renameDurable(storage, journal)
   await completeDestroy(context, name, journal, key)
   // After the last one nothing of vps is left in the cgroup tree. Whoever starts a server has it in this directory.
-  if (listDirectory(paths.servers).length === 0) await removeCgroupParent(paths)
+  if (listDirectory(paths.servers).length > 0) return
+  const place = await cgroupPlace(paths).catch(() => undefined) // without cgroup2 there is nothing
+  if (place !== undefined) await removeParent(place)
 }

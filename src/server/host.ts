@@ -17,7 +17,7 @@ import {type CreateSource, create} from './create.ts'
 import {destroy} from './destroy.ts'
 import {pause, resume} from './freeze.ts'
 import {journalsOf} from './journal.ts'
-import {findLeftovers, leftoversCheck, repairAll} from './leftovers.ts'
+import {findLeftovers, leftoversCheck, repairAll, unseenLeftovers} from './leftovers.ts'
 import {type ListFilter, list, resolveNames, type Selection, serverNames} from './list.ts'
 import {type LogOptions, logs} from './logs.ts'
 import {planStart} from './plan.ts'
@@ -226,7 +226,8 @@ export class Host {
 
   /** Everything that the host needs, each with how to get it. Changes nothing. */
   async doctor(): Promise<Check[]> {
-    return [...(await checkHost(this.paths)), leftoversCheck(await findLeftovers(this.paths))]
+    const leftovers = await findLeftovers(this.paths).then(leftoversCheck, unseenLeftovers)
+    return [...(await checkHost(this.paths)), leftovers]
   }
 
   /** Repairs what interrupted commands left of any server; returns the names of those that were looked at. */

@@ -65,11 +65,15 @@ export function listDirectory(path: string): string[] {
     return readdirSync(path)
   } catch (error) {
     if (errno(error) === 'ENOENT') return []
-    if (errno(error) === 'EACCES')
-      throw new VpsError('HOST_CANNOT', `cannot read ${path}: this needs root`, {
-        suggestions: ['run it as root of the host, for instance with sudo'],
-        exitCode: ExitCode.hostCannot,
-      })
+    if (errno(error) === 'EACCES') throw needsRoot(path)
     throw error
   }
+}
+
+/** The error of a reader whom a directory of ours is closed to (exit 5). */
+export function needsRoot(path: string): VpsError {
+  return new VpsError('HOST_CANNOT', `cannot read ${path}: this needs root`, {
+    suggestions: ['run it as root of the host, for instance with sudo'],
+    exitCode: ExitCode.hostCannot,
+  })
 }

@@ -1,6 +1,6 @@
 import {existsSync} from 'node:fs'
 import {readdir} from 'node:fs/promises'
-import {join} from 'node:path'
+import {VpsError} from '../errors.ts'
 import {
   type Check,
   type HostPaths,
@@ -9,7 +9,7 @@ import {
   removeTemporaries,
   serverPaths,
 } from '../host/index.ts'
-import {cgroupParent} from './cgroup.ts'
+import {cgroupPlace} from './cgroup-place.ts'
 import {journalNames, listDirectory, readJournals} from './journal.ts'
 import {readRun} from './run-state.ts'
 import {openSession} from './session.ts'
@@ -51,6 +51,18 @@ export function leftoversCheck(found: readonly Leftover[]): Check {
   }
 }
 
+/** For those whom our directories are closed to. */
+export function unseenLeftovers(error: unknown): Check {
+  if (!(error instanceof VpsError)) throw error
+  return {
+    id: 'leftovers',
+    title: 'leftovers of interrupted commands',
+    state: 'warning',
+    found: error.message,
+    fix: error.suggestions.join('; '),
+  }
+}
+
 /** Repairs every server that has leftovers, each under its lock. Returns their names. */
 export async function repairAll(context: Context): Promise<string[]> {
   const {paths} = context
@@ -67,9 +79,10 @@ function isNowhere(paths: HostPaths, name: string): boolean {
   return !moving && !existsSync(serverPaths(paths, name).storage)
 }
 
+/** The servers that have cgroups. */
 async function cgroupNames(paths: HostPaths): Promise<string[]> {
-  const parent = await cgroupParent(paths).catch(() => undefined) // without cgroup2 there are none
-  if (parent === undefined) return []
-  const entries = await ifMissing(readdir(join(parent.directory), {withFileTypes: true}), [])
-  return entries.filter(entry => entry.isDirectory()).map(entry => entry.name)
+  const place = await cgroupPlace(paths).catch(() => undefined) // without cgroup2 there are none
+  if (place === undefined) return []
+  const entries = await ifMissing(readdir(place.parent, {withFileTypes: true}), [])
+  return entries.flatMap(entry => (entry.isDirectory() ? (place.serverOf(entry.name) ?? []) : []))
 }

@@ -1,5 +1,5 @@
 import {existsSync} from 'node:fs'
-import {dirname, join} from 'node:path'
+import {dirname} from 'node:path'
 import {loadDefinition, requireValid} from '../definition/index.ts'
 import {VpsError} from '../errors.ts'
 import {IDS_PER_SERVER, reservedTrees, serverPaths} from '../host/index.ts'
@@ -7,10 +7,13 @@ import {showImage} from '../image/index.ts'
 import {compile, type LaunchPlan} from '../launch/index.ts'
 import {nativeFile} from '../native/index.ts'
 import {seccompFilter} from '../security/index.ts'
-import {cgroupParent} from './cgroup.ts'
+import {cgroupPlace} from './cgroup-place.ts'
 import {readRecord, type ServerRecord} from './record.ts'
 import {wrongState} from './session.ts'
 import type {Context} from './types.ts'
+
+/** The supervisor waits for a byte from its starter, who asks systemd for a scope meanwhile. */
+export const AWAIT_SCOPE = 'await-scope'
 
 /** The plan that a start of `name` would run. Changes nothing; a server that is not created yet has none. */
 export async function planStart(context: Context, name: string): Promise<LaunchPlan> {
@@ -24,8 +27,8 @@ export async function planStart(context: Context, name: string): Promise<LaunchP
     progress(
       `server ${name} keeps its image ${image.id}; template ${definition.template.name} is for a server created anew`,
     )
-  const {directory, mount} = await cgroupParent(paths)
-  return compile({
+  const place = await cgroupPlace(paths)
+  const plan = compile({
     loaded,
     image,
     seccomp: await seccompFilter(paths, definition.security),
@@ -37,10 +40,11 @@ export async function planStart(context: Context, name: string): Promise<LaunchP
       layer: dirname(files.upper),
       storageDir: files.storage,
       runDir: files.run,
-      cgroup: join(directory, name),
-      cgroupRoot: mount,
+      cgroup: place.directory(name),
+      cgroupRoot: place.mount,
     },
   })
+  return place.systemd ? {...plan, settings: {...plan.settings, [AWAIT_SCOPE]: '1'}} : plan
 }
 
 function requireRecord({paths}: Context, name: string): ServerRecord {

@@ -1,8 +1,8 @@
 import {rm} from 'node:fs/promises'
-import {join} from 'node:path'
 import {setTimeout as sleep} from 'node:timers/promises'
 import {removeTree, serverPaths, writeFileAtomic} from '../host/index.ts'
-import {cgroupParent, removeCgroup} from './cgroup.ts'
+import {removeCgroup} from './cgroup.ts'
+import {cgroupPlace} from './cgroup-place.ts'
 import {readRecord} from './record.ts'
 import {type Run, readRun} from './run-state.ts'
 import {isSupervised} from './supervisors.ts'
@@ -43,8 +43,7 @@ async function settledRun({paths}: Context, name: string): Promise<Run> {
 
 /** Kills what is left of a server that is not to run, and removes its cgroup and its run directory. */
 export async function removeRun({paths}: Context, name: string): Promise<void> {
-  const {directory} = await cgroupParent(paths)
-  await removeCgroup(join(directory, name))
+  await removeCgroup((await cgroupPlace(paths)).directory(name))
   await removeTree(serverPaths(paths, name).run)
 }
 

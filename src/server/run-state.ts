@@ -1,5 +1,6 @@
 import {existsSync, readFileSync} from 'node:fs'
 import {errno, type HostPaths, serverPaths} from '../host/index.ts'
+import {needsRoot} from './journal.ts'
 
 /** The state file of a supervisor, see the contract of the control socket. */
 export interface RunState {
@@ -86,6 +87,7 @@ export function readText(path: string): string | undefined {
   } catch (error) {
     const code = errno(error)
     if (['ENOENT', 'ENOTDIR', 'EISDIR', 'ESRCH'].includes(code ?? '')) return undefined
+    if (code === 'EACCES') throw needsRoot(path)
     throw error
   }
 }

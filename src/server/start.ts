@@ -1,18 +1,21 @@
+import {closeSync, writeSync} from 'node:fs'
 import {mkdir} from 'node:fs/promises'
 import {VpsError} from '../errors.ts'
 import {serverPaths, writeError, writeFileAtomic} from '../host/index.ts'
 import {encode, type LaunchPlan} from '../launch/index.ts'
 import {launch} from '../native/index.ts'
-import {prepareCgroupParent} from './cgroup.ts'
+import {prepareParent} from './cgroup.ts'
+import {cgroupPlace, serverScope} from './cgroup-place.ts'
 import {request} from './control.ts'
 import {startError} from './fault.ts'
 import {guardIdBase} from './id-base.ts'
-import {planStart} from './plan.ts'
+import {AWAIT_SCOPE, planStart} from './plan.ts'
 import {readRecord} from './record.ts'
 import {removeRun} from './remains.ts'
 import {ensureSlot} from './repair.ts'
 import {type Report, readReport} from './report.ts'
 import {readRun} from './run-state.ts'
+import {enterScope} from './scope.ts'
 import {wrongState} from './session.ts'
 import type {Context, StartReport} from './types.ts'
 
@@ -32,16 +35,30 @@ export async function start(context: Context, name: string): Promise<StartReport
     throw wrongState(`server ${name} is running already`, `start it anew with \`vps restart ${name}\``)
   await secureIds(context, name)
   const plan = await planStart(context, name)
-  await prepareCgroupParent(paths)
+  await prepareParent(await cgroupPlace(paths))
 
   await using undo = new AsyncDisposableStack()
   undo.defer(async () => await removeRun(context, name))
   await prepareRun(context, name, plan)
-  const report = await readReport(launch({words: encode(plan), name}).reportFd)
+  const report = await readReport(await launchInPlace(context, name, plan))
   if (report.started === undefined) throw failure(name, report, plan)
   undo.move()
   const {supervisor, init} = report.started
   return {name, pid: init, supervisor, phases: report.phases, ready: report.ready || isReady(context, name)}
+}
+
+/** Starts the supervisor, in a scope of its own where systemd is; returns the report channel. */
+async function launchInPlace({paths}: Context, name: string, plan: LaunchPlan): Promise<number> {
+  const {pid, reportFd} = launch({words: encode(plan), name})
+  if (plan.settings[AWAIT_SCOPE] === undefined) return reportFd
+  try {
+    await enterScope(serverScope(paths, name), name, pid, Number(plan.settings['stop-timeout'] ?? 0))
+    writeSync(reportFd, 'g')
+    return reportFd
+  } catch (error) {
+    closeSync(reportFd) // the supervisor reads the end of the channel, and gives up
+    throw error
+  }
 }
 
 /** Waits until the server that `report` is about says that it is up. No lock is needed. */

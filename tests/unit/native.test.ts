@@ -12,7 +12,7 @@ import {
 import {constants, tmpdir} from 'node:os'
 import {join} from 'node:path'
 import process from 'node:process'
-import {afterAll, beforeAll, describe, expect, test} from 'vitest'
+import {afterAll, beforeAll, describe, expect, test, vi} from 'vitest'
 import {
   flock,
   launch,
@@ -89,7 +89,7 @@ test('a memfd holds the bytes and can be changed by nobody', () => {
 })
 
 describe('launch', () => {
-  test('hands over the plan and the report channel, and nothing of the caller', () => {
+  test('hands over the plan and the report channel, and nothing of the caller', async () => {
     const supervisor = script(
       'supervisor',
       `{ ls -l /proc/self/fd; env; grep ^Sig /proc/$$/status
@@ -106,7 +106,7 @@ describe('launch', () => {
     expect(report).toMatch(/^SigBlk:\s+0+$/m)
     expect(report).toMatch(/^SigIgn:\s+0+$/m)
     expect(report).not.toMatch(/^HOME=/m)
-    expect(() => pidfdOpen(pid)).toThrow('No such process') // reaped
+    await vi.waitFor(() => expect(() => pidfdOpen(pid)).toThrow('No such process')) // reaped
   })
 })
 
