@@ -46,6 +46,8 @@ int clone_mount(int dir, const char *path, int user_ns, unsigned long attributes
                 attr.attr_set |= MOUNT_ATTR_IDMAP;
                 attr.userns_fd = (uint64_t)user_ns;
         }
+        if (attributes & MOUNT_ATTR_NOATIME) /* one of a field of bits: the whole field is replaced */
+                attr.attr_clr = MOUNT_ATTR__ATIME;
         if (attr.attr_set && sys_mount_setattr(tree, "", AT_EMPTY_PATH | deep, &attr) < 0)
                 return fault_errno(fault, user_ns >= 0 ? "mount_setattr MOUNT_ATTR_IDMAP" : "mount_setattr",
                                    path);
