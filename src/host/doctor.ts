@@ -2,7 +2,7 @@ import {stat} from 'node:fs/promises'
 import process from 'node:process'
 import {nativeFile} from '../native/index.ts'
 import {type HostConfig, readHostConfig} from './config.ts'
-import {ifMissing} from './errno.ts'
+import {errno, ifMissing} from './errno.ts'
 import {atLeast, exists, type HostFacts, hostFacts} from './facts.ts'
 import {conflicts, foreignIdRanges} from './foreign-ids.ts'
 import {slotCount} from './ids.ts'
@@ -123,12 +123,20 @@ async function idRange(config: HostConfig): Promise<Check> {
 }
 
 async function storageMode(paths: HostPaths): Promise<Check> {
-  const found = await ifMissing(stat(paths.var), undefined)
+  const found = await ifMissing(stat(paths.var), undefined).catch(unseen)
+  if (found === null)
+    return check('storage', 'storage', false, `${paths.var} can't be seen`, 'run it as root', 'warning')
   if (found === undefined) return check('storage', 'storage', true, `${paths.var} will be made`, '')
   const mode = found.mode & 0o7777
   const closed = found.uid === 0 && (mode & 0o077) === 0
   const words = `${paths.var} is ${mode.toString(8)}, owner ${found.uid}`
   return check('storage', 'storage', closed, words, `chown root: ${paths.var} && chmod 700 ${paths.var}`)
+}
+
+/** `null` where a directory above is closed to us. */
+function unseen(error: unknown): null {
+  if (errno(error) === 'EACCES') return null
+  throw error
 }
 
 function programs(): Check[] {

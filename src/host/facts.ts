@@ -1,4 +1,4 @@
-import {access, readFile, stat} from 'node:fs/promises'
+import {access, readFile} from 'node:fs/promises'
 import {release} from 'node:os'
 import {dirname} from 'node:path'
 import {errno, ifMissing} from './errno.ts'
@@ -112,12 +112,14 @@ async function overlaySupport(kernel: string): Promise<HostFacts['overlay']> {
   return /\/overlay\.ko/.test(modules) ? 'loadable' : 'no'
 }
 
-/** The mount of the nearest directory above `path` that exists. */
+/** The mount of the nearest directory above `path` that exists and can be seen. */
 async function mountOfNearest(path: string, mounts: readonly Mount[]): Promise<Mount> {
-  const found = await ifMissing(stat(path), undefined)
-  return found === undefined && path !== '/'
-    ? await mountOfNearest(dirname(path), mounts)
-    : await mountOf(path, mounts)
+  try {
+    return await mountOf(path, mounts)
+  } catch (error) {
+    if (path === '/' || !['ENOENT', 'ENOTDIR', 'EACCES'].includes(errno(error) ?? '')) throw error
+    return await mountOfNearest(dirname(path), mounts)
+  }
 }
 
 export async function exists(path: string): Promise<boolean> {

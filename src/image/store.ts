@@ -11,6 +11,7 @@ import {
   makeDirectory,
   type Progress,
   renameDurable,
+  requirePrivilege,
   silent,
   writeError,
   writeFileAtomic,
@@ -59,6 +60,7 @@ export async function ensureImage(template: TemplateChoice, options: ImageOption
 
 /** Builds the image anew although there is one, for the newest packages. Refused (exit 4) while servers use it. */
 export async function buildImage(template: TemplateChoice, options: ImageOptions): Promise<ImageInfo> {
+  await requirePrivilege('build an image')
   return await buildLocked(await planImage(template, options), options, true)
 }
 
@@ -92,6 +94,7 @@ export function imageExists(paths: HostPaths, id: string): boolean {
  */
 export async function removeImage(id: string, options: ImageOptions): Promise<void> {
   const {paths, progress} = options
+  await requirePrivilege('remove an image')
   await showImage(id, options)
   await using lock = await lockImage(paths, id, 'remove image', progress)
   await sweep(paths, id)

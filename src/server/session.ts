@@ -1,4 +1,5 @@
 import {existsSync} from 'node:fs'
+import {dirname} from 'node:path'
 import {serverName} from '../definition/index.ts'
 import {ExitCode, VpsError} from '../errors.ts'
 import {
@@ -84,6 +85,7 @@ function withJournals({paths}: Context, names: readonly string[]): string[] {
 /** The directories that every verb may count on. Guests' set-uid files lie below var: nobody but root shall reach them. */
 async function prepareTrees({paths}: Context): Promise<void> {
   await makeDirectory(paths.definitions)
+  await makeDirectory(dirname(paths.var)) // with a VPS_ROOT it may be new, and it is no secret
   await makeDirectory(paths.var, 0o700)
   for (const directory of [paths.servers, paths.ids, paths.runServers, paths.locks])
     await makeDirectory(directory, 0o700)
