@@ -133,21 +133,24 @@ static void announce(pid_t pid)
         check(dprintf(3, "%d %llu\n", pid, strtoull(at, NULL, 10)), "descriptor 3");
 }
 
-/* Until init shows that it is vps-init: its set-up is done and its signals are blocked. */
+/* Until init listens: its signals are blocked, as a supervisor looks for it. */
 static void wait_init(pid_t pid)
 {
-        char path[64], name[32];
+        char path[64], text[4096];
 
-        (void)snprintf(path, sizeof(path), "/proc/%d/comm", pid);
+        (void)snprintf(path, sizeof(path), "/proc/%d/status", pid);
         for (;;) {
                 int fd = open(path, O_RDONLY);
-                ssize_t got = fd < 0 ? 0 : read(fd, name, sizeof(name));
+                ssize_t got = fd < 0 ? 0 : read(fd, text, sizeof(text) - 1);
+                const char *blocked;
 
                 if (fd >= 0)
                         (void)close(fd);
                 if (got <= 0 || waitpid(pid, NULL, WNOHANG) != 0)
                         exit(1);
-                if (strncmp(name, "vps-init", 8) == 0)
+                text[got] = '\0';
+                blocked = strstr(text, "SigBlk:\t");
+                if (blocked && strtoull(blocked + 8, NULL, 16) != 0)
                         return;
                 (void)usleep(1000);
         }

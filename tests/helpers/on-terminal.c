@@ -55,7 +55,7 @@ int main(int argc, char **argv)
 {
         struct termios before, after;
         struct winsize size;
-        int status = 0, input = 0;
+        int status = 0, input = 0, same = 0;
         sigset_t taken;
         pid_t pid;
 
@@ -103,11 +103,15 @@ int main(int argc, char **argv)
         for (struct pollfd rest = {.fd = master, .events = POLLIN};
              poll(&rest, 1, 50) > 0 && pass(master, 1);)
                 ;
-        tcgetattr(slave, &after);
-        fprintf(stderr, "modes %s\n",
-                before.c_lflag == after.c_lflag && before.c_iflag == after.c_iflag &&
-                                before.c_oflag == after.c_oflag
-                        ? "same"
-                        : "changed");
+        /* A command killed by SIGKILL has its terminal put back by another process: give that a moment. */
+        for (int look = 0; look < 100; look++) {
+                tcgetattr(slave, &after);
+                same = before.c_lflag == after.c_lflag && before.c_iflag == after.c_iflag &&
+                       before.c_oflag == after.c_oflag;
+                if (same)
+                        break;
+                usleep(10000);
+        }
+        fprintf(stderr, "modes %s\n", same ? "same" : "changed");
         return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
