@@ -47,11 +47,11 @@ function suggest({code, origin, path, op, syscall}: StartFault): string[] {
     return [`create ${path || 'it'} on the host, or set \`optional: true\` on the mount`]
   if (/^mounts\[\d+\]/.test(key) && code === 'ENOTDIR')
     return ['mount a directory on a directory, and a file on a file']
-  if (syscall === 'mount_setattr' && (code === 'EINVAL' || code === 'EPERM'))
+  if (syscall === 'mount_setattr MOUNT_ATTR_IDMAP' && (code === 'EINVAL' || code === 'EPERM'))
     return [
       'this file system cannot be idmapped: add `options: [noidmap]` to the mount, or use ext4, xfs or btrfs',
     ]
-  if (code === 'ENOSPC' && (syscall === 'unshare' || syscall.startsWith('clone')))
+  if (code === 'ENOSPC' && /^(unshare|clone)/.test(syscall))
     return ['the kernel allows no more namespaces: raise the limits in /proc/sys/user/']
   if (code === 'ENOSPC') return ['free some space on that file system']
   if (code === 'EMFILE' || code === 'ENFILE') return ['raise the limit of open files']

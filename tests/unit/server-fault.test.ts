@@ -59,8 +59,8 @@ describe('a fault', () => {
 
   test.each([
     ['exec', 'execveat', 2, /check `init`/],
-    ['bind', 'mount_setattr', 22, /noidmap/],
-    ['user-namespace', 'unshare', 28, /namespaces/],
+    ['bind', 'mount_setattr MOUNT_ATTR_IDMAP', 22, /noidmap/],
+    ['network-namespace', 'unshare CLONE_NEWNET', 28, /namespaces/],
     ['overlay', 'fsopen', 19, /vps doctor/],
   ])('%s: %s %d suggests a way out', (op, syscall, errno, pattern) => {
     const error = startError('web1', fault({step: 0, op, syscall, errno}), plan)
