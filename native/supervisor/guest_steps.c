@@ -1,20 +1,16 @@
 #include "guest_steps.h"
 
 #include "cleanup.h"
+#include "confine.h"
 #include "syscalls.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/capability.h>
 #include <linux/close_range.h>
-#include <linux/filter.h>
-#include <linux/keyctl.h>
-#include <linux/seccomp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
 
 struct guest {
@@ -97,54 +93,31 @@ static int step_file(struct guest *guest, const struct step *step, struct fault 
 
 static int step_keyring(struct guest *guest, const struct step *step, struct fault *fault)
 {
+        int error = confine_keyring();
+
         (void)guest;
         (void)step;
-        if (syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL) < 0 && errno != ENOSYS)
-                return fault_errno(fault, "keyctl KEYCTL_JOIN_SESSION_KEYRING", NULL);
-        return 0;
+        return error ? fault_set(fault, -error, "keyctl KEYCTL_JOIN_SESSION_KEYRING", NULL) : 0;
 }
 
 /* capabilities LIST: the numbers that stay in the bounding set, comma separated; exec(2) then gives root
  * these. */
 static int step_capabilities(struct guest *guest, const struct step *step, struct fault *fault)
 {
-        char number[16];
+        int error = confine_capabilities(step->args[0]);
 
         (void)guest;
-        for (int capability = 0; prctl(PR_CAPBSET_READ, capability) >= 0; capability++) {
-                (void)snprintf(number, sizeof(number), "%d", capability);
-                if (!list_has(step->args[0], number) && prctl(PR_CAPBSET_DROP, capability) < 0)
-                        return fault_errno(fault, "prctl PR_CAPBSET_DROP", number);
-        }
-        if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0)
-                return fault_errno(fault, "prctl PR_CAP_AMBIENT", NULL);
-        return 0;
-}
-
-static int nibble(char digit)
-{
-        return digit <= '9' ? digit - '0' : digit - 'a' + 10;
+        return error ? fault_set(fault, -error, "prctl PR_CAPBSET_DROP", step->args[0]) : 0;
 }
 
 /* seccomp HEX: an array of struct sock_filter. Without no_new_privs, as set-user-ID programs must go on
  * working: the process is privileged in its user namespace, which seccomp(2) accepts instead. */
 static int step_seccomp(struct guest *guest, const struct step *step, struct fault *fault)
 {
-        const char *hex = step->args[0];
-        size_t bytes = strlen(hex) / 2;
-        _cleanup_free_ unsigned char *filter = malloc(bytes + 1);
-        struct sock_fprog program;
+        int error = confine_system_calls(step->args[0]);
 
         (void)guest;
-        if (!filter)
-                return fault_errno(fault, "malloc", NULL);
-        for (size_t i = 0; i < bytes; i++)
-                filter[i] = (unsigned char)(nibble(hex[2 * i]) << 4 | nibble(hex[2 * i + 1]));
-        program = (struct sock_fprog){.len = (unsigned short)(bytes / sizeof(struct sock_filter)),
-                                      .filter = (void *)filter};
-        if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) < 0)
-                return fault_errno(fault, "seccomp", NULL);
-        return 0;
+        return error ? fault_set(fault, -error, "seccomp", NULL) : 0;
 }
 
 static int step_environment(struct guest *guest, const struct step *step, struct fault *fault)

@@ -1,7 +1,7 @@
 /* What a command of a server may not do, in the order in which it has to be set: keyring, bounding set,
  * seccomp, each as root of the server's user namespace. 0, or a negative errno. */
-#ifndef VPS_ATTACH_CONFINE_H
-#define VPS_ATTACH_CONFINE_H
+#ifndef VPS_CONFINE_H
+#define VPS_CONFINE_H
 
 /* A session keyring of its own: the admin's keys are out of reach. */
 int confine_keyring(void);
