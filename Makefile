@@ -82,12 +82,20 @@ dist/main.js: $(TYPESCRIPT) package.json tsconfig.json | setup-build
 	node scripts/build.ts
 	@touch $@
 
-# The same C with the address and undefined-behaviour sanitizers; tests run against it by VPS_NATIVE_DIR.
-SANITIZE := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
-sanitized: setup-build
-	@mkdir -p build/sanitized
-	$(CC) $(CFLAGS_ALL) $(SANITIZE) $(SUPERVISOR) -o build/sanitized/vps-supervisor -lseccomp
-	$(CC) $(CFLAGS_ALL) $(SANITIZE) $(ATTACH) -o build/sanitized/vps-attach
+# The same C with the address and undefined-behaviour sanitizers, for tests/host/sanitizers.test.ts; their reports go to
+# build/sanitized/reports.
+SANITIZE := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer \
+            -DVPS_REPORTS='"$(CURDIR)/build/sanitized/reports"'
+SANITIZER_OPTIONS := tests/helpers/sanitizer-options.c
+
+sanitized: build/sanitized/vps-supervisor build/sanitized/vps-attach
+
+build/sanitized/vps-supervisor: $(SUPERVISOR) $(HEADERS) $(SANITIZER_OPTIONS) Makefile | setup-build
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS_ALL) $(SANITIZE) $(SUPERVISOR) $(SANITIZER_OPTIONS) -o $@ -lseccomp
+build/sanitized/vps-attach: $(ATTACH) $(HEADERS) $(SANITIZER_OPTIONS) Makefile | setup-build
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS_ALL) $(SANITIZE) $(ATTACH) $(SANITIZER_OPTIONS) -o $@
 
 # --- tests ----------------------------------------------------------------------------------------------------------
 

@@ -49,6 +49,7 @@ Ends with the command's status; 128+n when signal n ended it, 127 when it was no
         env: environmentOf(env ?? []),
         tty,
         login: false,
+        ignoreHangup: process.env.VPS_NOHUP === '1',
         ...(user !== undefined && {user}),
         ...(cwd !== undefined && {cwd}),
       }),

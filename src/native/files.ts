@@ -1,6 +1,5 @@
 import {existsSync} from 'node:fs'
 import {dirname, join} from 'node:path'
-import process from 'node:process'
 import {VpsError} from '../errors.ts'
 
 /** What `make native` builds. */
@@ -23,13 +22,10 @@ function packageRoot(): string {
 }
 
 /**
- * The absolute path of a part of vps written in C. What `VPS_NATIVE_DIR` holds goes first: the tests' second build, with
- * sanitizers.
+ * The absolute path of a part of vps written in C.
  * @throws VpsError NATIVE_MISSING when it has not been built
  */
 export function nativeFile(name: NativeName): string {
-  const other = process.env.VPS_NATIVE_DIR
-  if (other && existsSync(join(other, name))) return join(other, name)
   const file = join(packageRoot(), 'dist', 'native', name)
   if (!existsSync(file))
     throw new VpsError('NATIVE_MISSING', `the native part ${name} of vps is missing (${file})`, {

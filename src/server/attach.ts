@@ -20,13 +20,15 @@ export interface AttachOptions {
   /** A terminal of the server's own. */
   readonly tty?: boolean | undefined
   readonly login?: boolean | undefined
+  /** The caller ignores SIGHUP, as nohup(1) makes it: the command goes on when the caller's terminal hangs up. */
+  readonly ignoreHangup?: boolean | undefined
 }
 
 /** What vps-attach is told to run a command in the running server `name`. Takes no lock: it checks init by a pidfd. */
 export async function attachWords(
   context: Pick<Context, 'paths'>,
   name: string,
-  {argv, user, env = {}, cwd, tty, login}: AttachOptions,
+  {argv, user, env = {}, cwd, tty, login, ignoreHangup}: AttachOptions,
 ): Promise<Buffer> {
   await requirePrivilege(`run a command in ${name}`)
   const state = attachable(context, name)
@@ -37,6 +39,7 @@ export async function attachWords(
     mode: 'exec',
     tty: tty ? '1' : '0',
     login: login ? '1' : '0',
+    nohup: ignoreHangup ? '1' : '0',
     ...(user === undefined ? {} : {user}),
     ...(cwd === undefined ? {} : {cwd}),
   }

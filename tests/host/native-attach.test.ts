@@ -805,6 +805,7 @@ function compileChecked(): string {
     'common/signals.c',
     'common/words.c',
     'common/inheritance.c',
+    'common/confine.c',
   ])
 }
 
