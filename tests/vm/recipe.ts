@@ -26,7 +26,7 @@ export const recipe = {
   ].flatMap(line => line.split(' ')),
   /** Parts of /lib/modules/VERSION/kernel that are kept; a path ending in a slash is a whole directory. */
   modules: [
-    'arch/ crypto/ fs/ lib/ mm/ net/ block/ security/ virt/',
+    'arch/ crypto/ fs/ lib/ mm/ net/ block/ security/',
     'drivers/block/ drivers/virtio/ drivers/md/ drivers/char/ drivers/dax/ drivers/nvdimm/',
     'drivers/net/veth.ko drivers/net/tun.ko drivers/net/tap.ko drivers/net/dummy.ko drivers/net/macvlan.ko',
     'drivers/net/macvtap.ko drivers/net/ifb.ko drivers/net/vrf.ko drivers/net/vxlan/ drivers/net/ipvlan/',

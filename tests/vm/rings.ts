@@ -11,7 +11,7 @@ import {resultsDirectory, vitestCommand} from './vitest.ts'
 const allRings = ['vm', 'unit', 'host']
 
 /** Seconds: for one ring, and without any output. */
-const ringLimit = Number(process.env.VPS_VM_RING_TIMEOUT ?? 480)
+const ringLimit = Number(process.env.VPS_VM_RING_TIMEOUT ?? 900)
 const silenceLimit = Number(process.env.VPS_VM_SILENCE_TIMEOUT ?? 180)
 
 interface Report {

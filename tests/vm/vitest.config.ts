@@ -1,5 +1,5 @@
 // vitest inside the test host: one ring (a directory below tests/) at a time, with long time limits. A project of the
-// same name in the root's vitest.config.ts brings its own set-up files.
+// same name in the root's vitest.config.ts brings its settings. Files share a worker: loading them is dear here.
 import {existsSync} from 'node:fs'
 import {join} from 'node:path'
 import {defineConfig, type TestProjectInlineConfiguration} from 'vitest/config'
@@ -9,12 +9,16 @@ const ring = process.env.VPS_TEST_RING ?? 'vm'
 const slow = Number(process.env.VPS_TEST_SLOW ?? 1)
 const include = ring === 'vm' ? 'tests/vm/**/*.vm.test.ts' : `tests/${ring}/**/*.test.ts`
 
-async function ownSettings(): Promise<NonNullable<TestProjectInlineConfiguration['test']>> {
+type Settings = NonNullable<TestProjectInlineConfiguration['test']>
+
+/** What the root's configuration says of the ring; it knows VPS_TEST_SLOW itself. */
+async function ownSettings(): Promise<Settings> {
   const file = join(root, 'vitest.config.ts')
   if (!existsSync(file)) return {}
-  const {default: config} = (await import(file)) as {default: {test?: {projects?: unknown[]}}}
-  const projects = (config.test?.projects ?? []) as TestProjectInlineConfiguration[]
-  return projects.find(({test}) => test?.name === ring)?.test ?? {}
+  const {default: config} = (await import(file)) as {default: {test?: Settings & {projects?: unknown[]}}}
+  const {projects = [], ...common} = config.test ?? {}
+  const project = (projects as TestProjectInlineConfiguration[]).find(({test}) => test?.name === ring)
+  return {...common, ...project?.test}
 }
 
 export default defineConfig(async () => {
@@ -29,8 +33,8 @@ export default defineConfig(async () => {
       fileParallelism: false,
       maxWorkers: 1,
       isolate: false,
-      testTimeout: Math.max(own.testTimeout ?? 5000, 5000) * slow,
-      hookTimeout: Math.max(own.hookTimeout ?? 10_000, 10_000) * slow,
+      testTimeout: own.testTimeout ?? 10_000 * slow,
+      hookTimeout: own.hookTimeout ?? 20_000 * slow,
     },
   }
 })
