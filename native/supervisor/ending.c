@@ -45,9 +45,9 @@ static void describe(char *text, int status)
 static bool policy_restarts(const struct plan *plan, int status)
 {
         const char *policy = plan_setting(plan, "restart-policy");
-        bool failed = !was_poweroff(status) && (WIFSIGNALED(status) || WEXITSTATUS(status) != 0);
+        bool failed = WIFSIGNALED(status) || WEXITSTATUS(status) != 0;
 
-        if (!policy)
+        if (!policy || was_poweroff(status)) /* a guest's own wish to be off is respected, as vps stop is */
                 return false;
         return strcmp(policy, "always") == 0 || (strcmp(policy, "on-failure") == 0 && failed);
 }
