@@ -178,7 +178,7 @@ static void clean_up(struct supervisor *supervisor, int parent)
                 ;
         cgroup_remove(server);
         (void)unlinkat(server->cgroup, "supervisor", AT_REMOVEDIR);
-        if (cgroup)
+        if (cgroup && plan_number(&server->plan, "await-scope", 0) == 0) /* a scope is systemd's to remove */
                 (void)rmdir(cgroup);
         empty_directory(server->run_dir);
         if (run_dir)

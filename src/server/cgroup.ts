@@ -27,20 +27,21 @@ async function enableControllers(directory: string): Promise<void> {
     await writeFile(join(directory, 'cgroup.subtree_control'), `+${name}`).catch(() => {})
 }
 
-/** Kills whatever is left in the tree `directory` and removes it. A missing tree is fine. */
-export async function removeCgroup(directory: string): Promise<void> {
+/** Kills whatever is left in the tree `directory` and removes it, or all below it. A missing tree is fine. */
+export async function removeCgroup(directory: string, {keepTop = false} = {}): Promise<void> {
   await ifMissing(writeFile(join(directory, 'cgroup.kill'), '1'), undefined)
   const deadline = performance.now() + KILL_TIMEOUT_MS
-  for (let pause = 1; !(await removeEmpty(directory)); pause = Math.min(pause * 2, 50)) {
+  for (let pause = 1; !(await removeEmpty(directory, keepTop)); pause = Math.min(pause * 2, 50)) {
     if (performance.now() > deadline) throw await stillBusy(directory)
     await sleep(pause)
   }
 }
 
 /** Removes the tree bottom-up; false while there is a process in it. */
-async function removeEmpty(directory: string): Promise<boolean> {
+async function removeEmpty(directory: string, keepTop = false): Promise<boolean> {
   if (await eventIs(directory, 'populated', true)) return false
   for (const child of await childGroups(directory)) if (!(await removeEmpty(child))) return false
+  if (keepTop) return true
   try {
     await rmdir(directory)
   } catch (error) {

@@ -7,6 +7,9 @@ import {VpsError} from '../errors.ts'
 /** The version of the protocol, first word of every request. */
 const PROTOCOL = 'vps1'
 
+/** Node takes a longer timer for one of 1 ms. Nobody waits for this one: 24 days. */
+const LONGEST_TIMER = 2 ** 31 - 1
+
 /** sockaddr_un has room for 107 characters and a NUL, see unix(7). */
 const LONGEST_PATH = 107
 
@@ -28,7 +31,9 @@ export async function request(
 ): Promise<string[]> {
   const socket = await dial(path)
   const timer =
-    timeoutMs > 0 ? setTimeout(() => socket.destroy(noAnswer(words, timeoutMs)), timeoutMs) : undefined
+    timeoutMs > 0 && timeoutMs <= LONGEST_TIMER
+      ? setTimeout(() => socket.destroy(noAnswer(words, timeoutMs)), timeoutMs)
+      : undefined
   try {
     socket.write(`${[PROTOCOL, ...words].join('\t')}\n`)
     return await readAnswer(socket, onLine)

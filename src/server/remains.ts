@@ -2,9 +2,10 @@ import {rm} from 'node:fs/promises'
 import {setTimeout as sleep} from 'node:timers/promises'
 import {removeTree, serverPaths, writeFileAtomic} from '../host/index.ts'
 import {removeCgroup} from './cgroup.ts'
-import {cgroupPlace} from './cgroup-place.ts'
+import {cgroupPlace, serverScope} from './cgroup-place.ts'
 import {readRecord} from './record.ts'
 import {type Run, readRun} from './run-state.ts'
+import {leaveScope} from './scope.ts'
 import {isSupervised} from './supervisors.ts'
 import type {Context} from './types.ts'
 
@@ -43,7 +44,10 @@ async function settledRun({paths}: Context, name: string): Promise<Run> {
 
 /** Kills what is left of a server that is not to run, and removes its cgroup and its run directory. */
 export async function removeRun({paths}: Context, name: string): Promise<void> {
-  await removeCgroup((await cgroupPlace(paths)).directory(name))
+  const place = await cgroupPlace(paths)
+  const directory = place.directory(name)
+  await removeCgroup(directory, {keepTop: place.systemd})
+  if (place.systemd) await leaveScope(serverScope(paths, name), name, directory)
   await removeTree(serverPaths(paths, name).run)
 }
 

@@ -2,14 +2,19 @@ import {execFile} from 'node:child_process'
 import {setTimeout as sleep} from 'node:timers/promises'
 import {promisify} from 'node:util'
 import {ExitCode, VpsError} from '../errors.ts'
+import {exists} from '../host/index.ts'
 import type {Scope} from './cgroup-place.ts'
 import {readText} from './run-state.ts'
 
 const run = promisify(execFile)
 
-/** systemd forgets the scope of the last run a moment after its last process. */
-const RETRY_MS = 10_000
+const BUS_NAME = 'org.freedesktop.systemd1'
+const BUS_PATH = '/org/freedesktop/systemd1'
+
 const MOVED_MS = 30_000
+const GONE_MS = 30_000
+/** systemd sees by itself that a scope is empty, and needs a moment; after this time it is told. */
+const TELL_MS = 1_000
 
 /**
  * Asks systemd for a delegated scope around the process `pid`, and waits until it is in there. `busctl` comes with
@@ -22,26 +27,62 @@ export async function enterScope(
   stopTimeoutMs: number,
 ): Promise<void> {
   await startScope(scope, server, pid, stopTimeoutMs)
-  const deadline = performance.now() + MOVED_MS
-  while (!isIn(pid, scope.unit)) {
-    if (performance.now() > deadline)
-      throw scopeError(server, `process ${pid} was not moved to ${scope.unit}`)
-    await sleep(1)
+  await until(() => isIn(pid, scope.unit), MOVED_MS, server, `process ${pid} was not moved to ${scope.unit}`)
+}
+
+/** Waits until systemd has removed the empty scope, whose cgroup is `directory`. */
+export async function leaveScope({unit}: Scope, server: string, directory: string): Promise<void> {
+  const begin = performance.now()
+  let told = false
+  const isGone = async (): Promise<boolean> => {
+    if (!(await exists(directory))) return true
+    if (!told && performance.now() - begin > TELL_MS) {
+      told = true
+      await stopScope(unit)
+    }
+    return false
+  }
+  await until(isGone, GONE_MS, server, `${unit} does not end`)
+}
+
+/** A scope of the last run that is still known is in nobody's use: we hold the server's lock. It is stopped, and made again. */
+async function startScope(scope: Scope, server: string, pid: number, stopTimeoutMs: number): Promise<void> {
+  const words = startArguments(scope, server, pid, stopTimeoutMs)
+  const attempt = async (): Promise<boolean> => {
+    const problem = await callManager(words)
+    if (problem === undefined) return true
+    if (!/already (exists|loaded)|has a fragment file/i.test(problem)) throw scopeError(server, problem)
+    await stopScope(scope.unit)
+    return false
+  }
+  await until(attempt, GONE_MS, server, `${scope.unit} of the last run does not end`)
+}
+
+/** One that is gone by now is as good. */
+async function stopScope(unit: string): Promise<void> {
+  await callManager(['StopUnit', 'ss', unit, 'replace'])
+}
+
+/** What went wrong; `undefined` when nothing did. */
+async function callManager(words: readonly string[]): Promise<string | undefined> {
+  try {
+    await run('busctl', ['--quiet', 'call', BUS_NAME, BUS_PATH, `${BUS_NAME}.Manager`, ...words])
+    return undefined
+  } catch (error) {
+    return error instanceof Error && 'stderr' in error ? String(error.stderr).trim() : String(error)
   }
 }
 
-async function startScope(scope: Scope, server: string, pid: number, stopTimeoutMs: number): Promise<void> {
-  const deadline = performance.now() + RETRY_MS
-  for (;;) {
-    try {
-      await run('busctl', startArguments(scope, server, pid, stopTimeoutMs))
-      return
-    } catch (error) {
-      const text = error instanceof Error && 'stderr' in error ? String(error.stderr).trim() : String(error)
-      const stillThere = /already (exists|loaded)|has a fragment file/i.test(text)
-      if (!stillThere || performance.now() > deadline) throw scopeError(server, text)
-      await sleep(10)
-    }
+async function until(
+  isTrue: () => boolean | Promise<boolean>,
+  timeoutMs: number,
+  server: string,
+  problem: string,
+): Promise<void> {
+  const deadline = performance.now() + timeoutMs
+  for (let pause = 1; !(await isTrue()); pause = Math.min(pause * 2, 20)) {
+    if (performance.now() > deadline) throw scopeError(server, problem)
+    await sleep(pause)
   }
 }
 
@@ -56,11 +97,6 @@ function startArguments({unit, slice}: Scope, server: string, pid: number, stopT
     ['TimeoutStopUSec', 't', String((stopTimeoutMs + 5_000) * 1000)],
   ]
   return [
-    '--quiet',
-    'call',
-    'org.freedesktop.systemd1',
-    '/org/freedesktop/systemd1',
-    'org.freedesktop.systemd1.Manager',
     'StartTransientUnit',
     'ssa(sv)a(sa(sv))',
     unit,

@@ -22,6 +22,8 @@ const DEFAULT_TIMEOUT_MS = 30_000
 /** What a supervisor may need beyond the time that init is given. */
 const GRACE_MS = 15_000
 const SIGKILL = 9
+/** The longest that a supervisor is told to wait: a year. */
+const LONGEST_MS = 365 * 24 * 3_600_000
 
 /** Stops the server `name`, under its lock, and waits until its supervisor is gone and nothing of it is left. */
 export async function stop(context: Context, name: string, options: StopOptions): Promise<StopReport> {
@@ -48,7 +50,7 @@ async function askToStop(
   if (pidfd === undefined) return undefined
   try {
     await thaw(state)
-    const words = kill ? ['kill'] : ['stop', String(timeoutMs), '0']
+    const words = kill ? ['kill'] : ['stop', String(Math.min(timeoutMs, LONGEST_MS)), '0']
     const limit = (kill ? 0 : timeoutMs) + GRACE_MS
     const lines = await request(serverPaths(paths, name).socket, words, {timeoutMs: limit})
     await pidfdWait(pidfd, {signal: AbortSignal.timeout(GRACE_MS)})

@@ -92,7 +92,7 @@ describe('launch', () => {
   test('hands over the plan and the report channel, and nothing of the caller', async () => {
     const supervisor = script(
       'supervisor',
-      `{ ls -l /proc/self/fd; env; grep ^Sig /proc/$$/status
+      `{ ls -l /proc/self/fd; env; grep ^Sig /proc/self/status
          echo "cwd $(pwd)"; echo "session $(ps -o sid= -p $$) $$"; tr '\\0' ' ' <&3; } >&4`,
     )
     const {pid, reportFd} = launch({supervisor, words: Buffer.from('vps-plan\x001\0end\0'), name: 'web1'})
@@ -173,7 +173,7 @@ describe('pidfd', () => {
 test('execAttach becomes the program: same pid, its words, none of what Node left behind', () => {
   const program = script(
     'program',
-    `echo "pid $$"; ls -l /proc/self/fd; env; grep ^Sig /proc/$$/status; tr '\\0' ' ' <&3`,
+    `echo "pid $$"; ls -l /proc/self/fd; env; grep ^Sig /proc/self/status; tr '\\0' ' ' <&3`,
   )
   const source = `
     import {execAttach} from '${join(import.meta.dirname, '../../src/native/index.ts')}'
