@@ -247,6 +247,7 @@ static int attach(struct console *console)
                 (void)fputc('\n', stderr);
                 say("detached from %s", name);
         }
+        flow_close(&console->output);
         return console->status;
 }
 

@@ -2,11 +2,15 @@
  * never changes once released; a new one gets a new word.
  *
  *   vps1 status                    ok, the state as KEY=VALUE lines, an empty line
- *   vps1 stop TIMEOUT_MS SIGNAL    ok; at the end `stopped EXIT`; end of file when nothing is left. SIGNAL 0:
- * the plan's vps1 kill                      as stop, at once vps1 restart TIMEOUT_MS        ok; `running
- * INIT-PID` when the new init runs vps1 wait-ready                ok; `ready` when init says so, or `stopped
- * EXIT` vps1 wait                      ok; at the end `stopped EXIT` vps1 console                   ok; then
- * raw output, and frames as input (console.c)
+ *   vps1 stop TIMEOUT_MS SIGNAL    ok; at the end `stopped EXIT`; end of file when nothing is left. SIGNAL
+ *                                  0: the plan's
+ *   vps1 kill                      as stop, at once
+ *   vps1 restart TIMEOUT_MS        ok; `running INIT-PID` when the new init runs
+ *   vps1 wait-ready                ok; `ready` when init says so, or `stopped EXIT`
+ *   vps1 wait                      ok; at the end `stopped EXIT`
+ *   vps1 console                   ok; then raw output, and frames as input (console.c)
+ *
+ * What it cannot do it answers with `error ERRNO TEXT`.
  */
 #include "state.h"
 #include "supervisor.h"
@@ -82,22 +86,50 @@ static void wait_for(struct client *client, enum client_kind kind)
         answer(client, "ok\n");
 }
 
+enum { LAST_SIGNAL = 64 };
+
+static const int64_t LONGEST_MS = 366LL * 24 * 3600 * 1000;
+
+/* A whole number from 0 to `most`; 0 for a word that is missing or empty, -1 for any other. */
+static int64_t number(const char *word, int64_t most)
+{
+        char *end;
+        long long value;
+
+        if (!word || !*word)
+                return 0;
+        errno = 0;
+        value = strtoll(word, &end, 10);
+        return errno || *end || value < 0 || value > most ? -1 : value;
+}
+
 static void request_stop(struct supervisor *supervisor, struct client *client, char **words)
 {
-        int64_t timeout_us = words[2] ? atoll(words[2]) * 1000 : 0;
+        int64_t timeout_ms = number(words[2], LONGEST_MS);
+        int64_t signal = number(words[3], LAST_SIGNAL);
 
+        if (timeout_ms < 0 || signal < 0) {
+                refuse(client, EINVAL, "no such timeout or signal");
+                return;
+        }
         wait_for(client, CLIENT_WAIT_STOPPED);
-        stop_begin(supervisor, timeout_us, words[2] && words[3] ? atoi(words[3]) : 0, false);
+        stop_begin(supervisor, timeout_ms * 1000, (int)signal, false);
 }
 
 static void request_restart(struct supervisor *supervisor, struct client *client, char **words)
 {
+        int64_t timeout_ms = number(words[2], LONGEST_MS);
+
+        if (timeout_ms < 0) {
+                refuse(client, EINVAL, "no such timeout");
+                return;
+        }
         if (supervisor->stop.active) {
                 refuse(client, EBUSY, "the server is stopping");
                 return;
         }
         wait_for(client, CLIENT_WAIT_RUNNING);
-        stop_begin(supervisor, words[2] ? atoll(words[2]) * 1000 : 0, 0, true);
+        stop_begin(supervisor, timeout_ms * 1000, 0, true);
 }
 
 static void serve(struct supervisor *supervisor, struct client *client, char **words)

@@ -119,6 +119,14 @@ describe('bad input', requires('root'), () => {
     await host.must(['stop', 'good'])
   })
 
+  test('a timeout longer than any timer is no timeout of a millisecond', async () => {
+    await host.must(['start', 'good'])
+    const {exit, killed} = await host
+      .json<{exit: string; killed: boolean}[]>(['stop', 'good', '--timeout', '30d'])
+      .then(([report]) => report ?? {exit: '', killed: true})
+    expect({exit, killed}).toEqual({exit: 'exited 0', killed: false})
+  })
+
   test('a definition written by hand into etc/vps/servers can be created, and run by nothing before', async () => {
     const {definition} = serverPaths(host.paths, 'byhand')
     writeFileSync(definition, '# mine\nname: byhand\ntemplate: host\ninit: persist\n')
