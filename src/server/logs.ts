@@ -1,4 +1,4 @@
-import {watch} from 'node:fs'
+import {type Stats, watch} from 'node:fs'
 import {type FileHandle, open, readdir, stat} from 'node:fs/promises'
 import {basename, dirname, join} from 'node:path'
 import {setTimeout as sleep} from 'node:timers/promises'
@@ -83,14 +83,16 @@ class Reader implements AsyncDisposable {
 
   /** The file that was begun after ours; `undefined` while ours is the present one. */
   async #successor(): Promise<FileHandle | undefined> {
-    const files = await logFiles(this.#path)
-    if (this.#handle === undefined) return files.length === 0 ? undefined : await openIfThere(files[0])
-    const ours = await this.#handle.stat()
-    for (const [index, path] of files.entries()) {
-      const found = await ifMissing(stat(path), undefined)
-      if (found?.ino === ours.ino && found.dev === ours.dev) return await openIfThere(files[index + 1])
+    for (;;) {
+      const files = await settledFiles(this.#path)
+      const ours = this.#handle === undefined ? '' : fileId(await this.#handle.stat())
+      // Not among them: it was rotated away while we did not look, or there was none; then the oldest comes next.
+      const next = files[files.findIndex(({id}) => id === ours) + 1]
+      if (next === undefined) return undefined
+      const handle = await ifMissing(open(next.path, 'r'), undefined)
+      if (handle !== undefined && fileId(await handle.stat()) === next.id) return handle
+      await handle?.close() // rotated just now: look again
     }
-    return await openIfThere(files[0]) // ours was rotated away while we did not look
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -98,8 +100,31 @@ class Reader implements AsyncDisposable {
   }
 }
 
-async function openIfThere(path: string | undefined): Promise<FileHandle | undefined> {
-  return path === undefined ? undefined : await ifMissing(open(path, 'r'), undefined)
+interface LogFile {
+  readonly path: string
+  readonly id: string
+}
+
+/** The files, oldest first, at a moment when no rotation was at work: seen alike twice. */
+async function settledFiles(file: string): Promise<LogFile[]> {
+  for (let before = await identify(file); ; ) {
+    const now = await identify(file)
+    if (JSON.stringify(now) === JSON.stringify(before)) return now
+    before = now
+  }
+}
+
+async function identify(file: string): Promise<LogFile[]> {
+  const files: LogFile[] = []
+  for (const path of await logFiles(file)) {
+    const found = await ifMissing(stat(path), undefined)
+    if (found !== undefined) files.push({path, id: fileId(found)})
+  }
+  return files
+}
+
+function fileId({dev, ino}: Stats): string {
+  return `${dev} ${ino}`
 }
 
 /** Resolves when something in the directory changes, or after a while. */
