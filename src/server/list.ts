@@ -4,7 +4,7 @@ import type {HostPaths} from '../host/index.ts'
 import {listDirectory, readJournals} from './journal.ts'
 import {type Run, readRun} from './run-state.ts'
 import {noSuchServer} from './session.ts'
-import {readSummaries} from './summaries.ts'
+import {readSummaries, type Summary} from './summaries.ts'
 import {isRunLocked} from './supervisors.ts'
 import type {ServerView} from './types.ts'
 import {viewServer} from './view.ts'
@@ -28,15 +28,25 @@ export async function list(paths: HostPaths, {names, tag}: ListFilter = {}): Pro
   const views: ServerView[] = []
   for (const [name, summary] of summaries) {
     const run: Run = running.has(name) ? readRun(paths, name) : {kind: 'none'}
-    views.push(await settledView(paths, viewServer(name, summary, run)))
+    const view = viewServer(name, summary, run)
+    views.push(view.state === 'crashed' ? await settledView(paths, name, summary, view) : view)
   }
   return tag === undefined ? views : views.filter(view => view.tags.includes(tag))
 }
 
-/** A supervisor that is gone was lost, unless its last child is just cleaning up. */
-async function settledView(paths: HostPaths, view: ServerView): Promise<ServerView> {
-  if (view.state !== 'crashed' || !(await isRunLocked(paths, view.name))) return view
-  return {...view, state: 'stopping'}
+/**
+ * A supervisor that is gone was lost, and has left its lock file behind, unless its last child is just cleaning up: that
+ * one holds the lock, has removed it, or is done by now.
+ */
+async function settledView(
+  paths: HostPaths,
+  name: string,
+  summary: Summary,
+  lost: ServerView,
+): Promise<ServerView> {
+  if ((await isRunLocked(paths, name)) === false) return lost
+  const view = viewServer(name, summary, readRun(paths, name))
+  return view.state === 'crashed' ? {...view, state: 'stopping'} : view
 }
 
 /**
