@@ -1,4 +1,3 @@
-import {serverName} from '../definition/index.ts'
 import {
   type Check,
   checkHost,
@@ -16,7 +15,6 @@ import {type Assignment, replaceDefinition, set} from './change.ts'
 import {type CreateSource, create} from './create.ts'
 import {destroy} from './destroy.ts'
 import {pause, resume} from './freeze.ts'
-import {journalsOf} from './journal.ts'
 import {findLeftovers, leftoversCheck, repairAll, unseenLeftovers} from './leftovers.ts'
 import {type ListFilter, list, resolveNames, type Selection, serverNames} from './list.ts'
 import {type LogOptions, logs} from './logs.ts'
@@ -149,9 +147,9 @@ export class Host {
     {force, progress}: VerbOptions & {readonly force?: boolean | undefined} = {},
   ): Promise<void> {
     const context = this.#context(progress)
-    const begun = journalsOf(this.paths, serverName(name)).some(({kind}) => kind === 'destroying')
-    await using _session = await openSession(context, 'destroy', name)
-    if (begun && !isServer(this.paths, name)) return // an interrupted destroy has just been finished
+    await using session = await openSession(context, 'destroy', name)
+    const finished = session.repaired.some(({kind}) => kind === 'destroying')
+    if (finished && !isServer(this.paths, name)) return // that is what was asked for
     requireServer(context, name)
     await destroy(context, name, force === true)
   }

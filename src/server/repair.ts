@@ -20,10 +20,11 @@ import type {Context} from './types.ts'
 
 /**
  * Finishes or undoes what a crash left of `name`. The caller holds the locks of `name` and of every server that the
- * journals tie to it. Idempotent: a crash in here is repaired by the next call.
+ * journals tie to it. Idempotent: a crash in here is repaired by the next call. Returns the journals that there were.
  */
-export async function repairServer(context: Context, name: string): Promise<void> {
-  for (const journal of journalsOf(context.paths, name)) {
+export async function repairServer(context: Context, name: string): Promise<Journal[]> {
+  const journals = journalsOf(context.paths, name)
+  for (const journal of journals) {
     if (journal.kind === 'creating') await repairCreate(context, journal)
     if (journal.kind === 'destroying') await finishDestroy(context, journal)
     if (journal.kind === 'renaming') await repairRename(context, journal)
@@ -33,6 +34,7 @@ export async function repairServer(context: Context, name: string): Promise<void
   if (existsSync(files.storage)) await removeTemporaries(files.storage)
   else await releaseSlots(context, name)
   await cleanRun(context, name)
+  return journals
 }
 
 type Of<Kind extends Journal['kind']> = Extract<Journal, {kind: Kind}>

@@ -11,7 +11,7 @@ import {
   requirePrivilege,
   serverPaths,
 } from '../host/index.ts'
-import {journalNames, journalsOf} from './journal.ts'
+import {type Journal, journalNames, journalsOf} from './journal.ts'
 import {repairServer} from './repair.ts'
 import type {Context} from './types.ts'
 
@@ -19,11 +19,7 @@ import type {Context} from './types.ts'
  * How every verb begins: checks privilege and names, locks the servers, and finishes or undoes what a crash left of them.
  * Names are locked in sorted order, so two verbs can't wait for each other. What is returned are the locks.
  */
-export async function openSession(
-  context: Context,
-  verb: string,
-  ...names: string[]
-): Promise<AsyncDisposable> {
+export async function openSession(context: Context, verb: string, ...names: string[]): Promise<Session> {
   for (const name of names) serverName(name)
   await requirePrivilege(`${verb} ${names.join(' ')}`)
   await prepareTrees(context)
@@ -34,15 +30,21 @@ export async function openSession(
     for (const name of wanted) await locks.take(name, verb, context.progress)
     // A crash that came to light only now may be about a further server: then lock that too, in order.
     if (!locks.hold(withJournals(context, names))) continue
-    for (const name of wanted) await repairServer(context, name)
+    for (const name of wanted) locks.repaired.push(...(await repairServer(context, name)))
     await locks.keepOnly(names)
     undo.move()
     return locks
   }
 }
 
+export interface Session extends AsyncDisposable {
+  /** What had been cut off, and is finished or undone now. */
+  readonly repaired: readonly Journal[]
+}
+
 /** Locks of servers. Where no server is at the end, no lock file stays. */
-class Locks implements AsyncDisposable {
+class Locks implements Session {
+  readonly repaired: Journal[] = []
   readonly #paths: HostPaths
   readonly #held = new Map<string, Lock>()
 
