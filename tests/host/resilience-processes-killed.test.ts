@@ -37,7 +37,9 @@ function pause(milliseconds: number): void {
   for (const end = performance.now() + milliseconds; performance.now() < end; );
 }
 
+/** False when there is no such process. */
 function kill(pid: number): boolean {
+  if (!(pid > 1)) throw new Error(`${pid} is no process to kill`) // 0 would be our own process group
   return quietly(() => process.kill(pid, 'SIGKILL')) ?? false
 }
 
