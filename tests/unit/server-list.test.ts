@@ -52,6 +52,7 @@ async function run(name: string, values: Record<string, string | number> = {}): 
   }
   const {run: directory, state: file} = serverPaths(paths, name)
   await mkdir(directory)
+  await writeFile(join(directory, 'lock'), '') // a lost supervisor leaves it, one that ended does not
   await writeFile(
     file,
     Object.entries(state)
@@ -113,6 +114,14 @@ describe('states', () => {
     await store('web1')
     await run('web1', {supervisor_start: Number(ownStart) - 1})
     expect(await host.list()).toMatchObject([{state: 'crashed', pid: null, ready: false}])
+  })
+
+  test('a supervisor that is just cleaning up has removed its lock: that is no crash', async () => {
+    await define('web1')
+    await store('web1')
+    await run('web1', {supervisor_start: Number(ownStart) - 1})
+    await rm(join(serverPaths(paths, 'web1').run, 'lock'))
+    expect(await stateOf('web1')).toBe('stopping')
   })
 
   test('an invalid definition is shown with its first error and its place', async () => {
