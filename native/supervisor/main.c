@@ -135,7 +135,6 @@ static int supervise(struct supervisor *supervisor)
                 leave(supervisor); /* the report channel ends when nothing is left */
                 return 1;
         }
-        report_started(supervisor->report, supervisor->server.init);
         supervisor_started(supervisor);
         supervisor_run(supervisor);
         return 0;

@@ -66,26 +66,33 @@ int supervisor_open(struct supervisor *supervisor, struct fault *fault)
         return open_listener(supervisor, fault);
 }
 
+static void announce_ready(struct supervisor *supervisor)
+{
+        report_ready(supervisor->report, supervisor->server.init);
+        close_fd(&supervisor->report);
+        control_tell(supervisor, CLIENT_WAIT_READY, "ready\n", false);
+}
+
 void supervisor_became_ready(struct supervisor *supervisor)
 {
         if (supervisor->server.ready)
                 return;
         supervisor->server.ready = true;
         state_write(&supervisor->server);
-        report_ready(supervisor->report, supervisor->server.init);
-        close_fd(&supervisor->report);
-        control_tell(supervisor, CLIENT_WAIT_READY, "ready\n", false);
+        announce_ready(supervisor);
 }
 
-/* After each boot: an init that can't say when it is up counts as up once it runs. */
+/* After each boot: an init that can't say when it is up counts as up once it runs. The state comes first: who
+ * is told may look at it at once. */
 void supervisor_started(struct supervisor *supervisor)
 {
         const char *ready = plan_setting(&supervisor->server.plan, "ready");
 
-        supervisor->server.ready = false;
+        supervisor->server.ready = !ready || strcmp(ready, "notify") != 0;
         state_change(&supervisor->server, STATE_RUNNING);
-        if (!ready || strcmp(ready, "notify") != 0)
-                supervisor_became_ready(supervisor);
+        report_started(supervisor->report, supervisor->server.init);
+        if (supervisor->server.ready)
+                announce_ready(supervisor);
 }
 
 /* One datagram of sd_notify(3). Only init speaks for the server: its pid comes from the kernel. */
