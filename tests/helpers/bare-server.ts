@@ -1,12 +1,15 @@
 import {type ChildProcess, execFileSync, type StdioOptions, spawn} from 'node:child_process'
+import {createHash} from 'node:crypto'
 import {
   closeSync,
+  copyFileSync,
   existsSync,
   globSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmdirSync,
   rmSync,
 } from 'node:fs'
@@ -20,14 +23,27 @@ export const ID_BASE = 1_900_000_256
 
 const flags = ['-std=c11', '-D_GNU_SOURCE', '-O1', '-Wall', '-Wextra']
 
-/** Programs for tests, compiled once per run of a test file. */
+/** Compiled probes, kept by what went into them: the test host in a virtual machine has no compiler and is given these. */
+const kept = join(import.meta.dirname, '../../build/test-programs')
+
+/** Programs for tests. */
 export class Workshop implements Disposable {
   readonly directory = mkdtempSync(join(tmpdir(), 'vps-workshop-'))
 
+  /** A program from beside this file, in `directory`. */
   compile(name: string, more: readonly string[] = []): string {
     const program = join(this.directory, name)
-    if (!existsSync(program))
-      execFileSync('gcc', [...flags, ...more, join(import.meta.dirname, `${name}.c`), '-o', program])
+    if (existsSync(program)) return program
+    const source = join(import.meta.dirname, `${name}.c`)
+    const words = [...flags, ...more]
+    const made = createHash('sha256').update(readFileSync(source)).update(words.join(' ')).digest('hex')
+    const keptProgram = join(kept, `${name}-${made.slice(0, 16)}`)
+    if (!existsSync(keptProgram)) {
+      mkdirSync(kept, {recursive: true})
+      execFileSync('gcc', [...words, source, '-o', `${keptProgram}.${process.pid}`])
+      renameSync(`${keptProgram}.${process.pid}`, keptProgram)
+    }
+    copyFileSync(keptProgram, program)
     return program
   }
 

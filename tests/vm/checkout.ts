@@ -1,4 +1,4 @@
-// The checkout as a disk: what git tracks or would track, and what was built. No file is copied to make it.
+// The checkout as a disk: what git tracks or would track, and what was built, probes of the host ring included. No file is copied to make it.
 import {mkdir, rm} from 'node:fs/promises'
 import {join} from 'node:path'
 import {execa} from 'execa'
@@ -8,7 +8,7 @@ import {recipe, repository} from './recipe.ts'
 const listFiles = `
 { git ls-files -z --cached --others --exclude-standard 2>/dev/null ||
   find . \\( -path ./node_modules -o -path ./build -o -path ./dist \\) -prune -o \\( -type f -o -type l \\) -print0
-  if [ -d dist ]; then find dist -print0; fi
+  for built in dist build/test-programs; do if [ -d $built ]; then find $built -print0; fi; done
 } | sort -zu`
 
 /** Makes the ext4 image `image` of the checkout; `scratch` must be a new directory, best on the same file system. */
