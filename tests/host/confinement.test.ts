@@ -259,7 +259,7 @@ describe.skipIf(requires('root').skip)('/proc and /sys', () => {
     for (const how of ['', 'unshare -m', 'unshare -Urm', 'unshare -Urmpf']) {
       const script = `${masks} | sort >/run/before; ${tries}; ${report}`
       const answer = await host.inside('plain', `${how} sh -c ${quote(script)}`)
-      expect(answer, how).toMatch(/^(\d{2})\n0$/)
+      expect(answer, how).toMatch(/^[1-9]\d*\n0$/)
     }
     // The control: what is mounted inside can be taken away in the same ways.
     const own = `mount -t tmpfs own /mnt && mount -o remount,bind,ro /mnt && umount /mnt && echo done`
