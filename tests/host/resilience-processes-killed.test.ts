@@ -6,7 +6,7 @@ import {setTimeout as sleep} from 'node:timers/promises'
 import {afterAll, beforeAll, describe, expect, test} from 'vitest'
 import {cgroupsOf, processesOf, settledInconsistencies, standingOf, stateOf} from '../helpers/consistency.ts'
 import {requires, type ScratchHost, scratchHost, vpsProgram} from '../helpers/host.ts'
-import {isAlive, listProcesses, quietly, readProcess, until} from '../helpers/processes.ts'
+import {isAlive, listProcesses, namespaceOf, quietly, readProcess, until} from '../helpers/processes.ts'
 import {seededRandom} from '../helpers/random.ts'
 
 /* kill -9 of everything that stands beside or in a server: its supervisor, its init, the programs of vps exec. */
@@ -317,16 +317,18 @@ function groupMembers(name: string, group: string): number[] {
   )
 }
 
-/** Supervisors that call themselves that of `name`, by pid. */
+/** Supervisors that call themselves that of `name`, by pid; other runs of this test are in other network namespaces. */
 function titled(name: string): number[] {
+  const ours = namespaceOf('self', 'net')
   return listProcesses()
     .filter(({command, zombie}) => command === `vps-supervisor: ${name}` && !zombie)
+    .filter(({pid}) => namespaceOf(pid, 'net') === ours)
     .map(({pid}) => pid)
     .sort((a, b) => a - b)
 }
 
 function groupsOfCommands(name: string): string[] {
-  return cgroupsOf(host, name).flatMap(top => globSync('attach/*/', {cwd: top}))
+  return cgroupsOf(host, name).flatMap(top => globSync('**/vps-attach-*/', {cwd: top}))
 }
 
 /** Processes in the groups of commands. */
