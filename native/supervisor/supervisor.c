@@ -20,7 +20,7 @@
 
 static int open_signals(struct supervisor *supervisor, struct fault *fault)
 {
-        static const int watched[] = {SIGCHLD, SIGTERM, SIGINT, SIGHUP, SIGPIPE};
+        static const int watched[] = {SIGCHLD, SIGTERM, SIGINT, SIGURG, SIGHUP, SIGPIPE};
         sigset_t set;
 
         (void)sigemptyset(&set);
@@ -132,6 +132,13 @@ static void reap(struct supervisor *supervisor)
                         init_ended(supervisor, status);
 }
 
+/* SIGURG is what a systemd host sends to everybody in the scope (src/server/scope.ts): all others ignore it,
+ * so that the server is shut down by its init and not by a SIGTERM to each of its processes. */
+static bool asks_to_stop(uint32_t signal)
+{
+        return signal == SIGTERM || signal == SIGINT || signal == SIGURG;
+}
+
 static void read_signals(struct supervisor *supervisor)
 {
         struct signalfd_siginfo info;
@@ -140,7 +147,7 @@ static void read_signals(struct supervisor *supervisor)
         while (read(supervisor->signals, &info, sizeof(info)) == sizeof(info))
                 if (info.ssi_signo == SIGCHLD)
                         reap(supervisor);
-                else if (info.ssi_signo == SIGTERM || info.ssi_signo == SIGINT)
+                else if (asks_to_stop(info.ssi_signo))
                         stop_begin(supervisor, timeout_us, 0, false);
 }
 

@@ -4,7 +4,7 @@
  */
 export const ALLOW = {
   nesting:
-    'Containers inside the server (Docker, Podman, nspawn, vps itself): an unmasked `/proc` and `/sys`, which the kernel demands before it lets a nested user namespace mount its own, and the system calls to make namespaces and mounts. A larger part of the kernel is within reach of the server.',
+    'Containers inside the server (Docker, Podman, nspawn, vps itself): an unmasked `/proc` and `/sys`, which the kernel demands before it lets a nested user namespace mount its own. What the kernel shows there of the host can be read by the server.',
   fuse: 'The device `/dev/fuse`, so that the server can mount file systems that are programs (sshfs, rclone, fuse-overlayfs). Such a file system can stall whoever reads it, also a process of the host.',
   tun: 'The device `/dev/net/tun`, so that the server can make its own tun and tap interfaces (OpenVPN, WireGuard in user space, tailscale).',
   bpf: 'The system call bpf(2). What it may do is still bounded by the capabilities of the server; the verifier of the kernel is within reach.',

@@ -1,4 +1,5 @@
 import {execFile} from 'node:child_process'
+import {constants} from 'node:os'
 import {setTimeout as sleep} from 'node:timers/promises'
 import {promisify} from 'node:util'
 import {ExitCode, VpsError} from '../errors.ts'
@@ -93,7 +94,9 @@ function startArguments({unit, slice}: Scope, server: string, pid: number, stopT
     ['PIDs', 'au', '1', String(pid)],
     ['Delegate', 'b', 'true'],
     ['CollectMode', 's', 'inactive-or-failed'],
-    // At a shutdown of the host the supervisor is told like everybody in the scope, and needs the time it gives its init.
+    // At a shutdown of the host everybody in the scope is told, by a signal that only the supervisor takes up: it shuts the
+    // server down in order and needs the time that it gives its init.
+    ['KillSignal', 'i', String(constants.signals.SIGURG)],
     ['TimeoutStopUSec', 't', String((stopTimeoutMs + 5_000) * 1000)],
   ]
   return [

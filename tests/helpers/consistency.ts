@@ -1,5 +1,5 @@
 import {existsSync, globSync, lstatSync, readdirSync, readFileSync, readlinkSync} from 'node:fs'
-import {dirname, join} from 'node:path'
+import {join} from 'node:path'
 import {serverPaths} from '../../src/host/index.ts'
 import type {ScratchHost} from './host.ts'
 import {isAlive, listProcesses, quietly, readProcess} from './processes.ts'
@@ -32,10 +32,9 @@ function isRunning(host: ScratchHost, name: string): boolean {
   return supervisor !== undefined && !supervisor.zombie && supervisor.start === state.get('supervisor_start')
 }
 
-/** The cgroups that are there of a server: in a tree of our own, or a scope where systemd runs the host. */
-export function cgroupsOf({cgroups, paths}: ScratchHost, name: string): string[] {
-  const slice = join(dirname(cgroups), 'vps.slice', `${paths.cgroupName}.slice`)
-  return [join(cgroups, name), join(slice, `${paths.cgroupName}:${name}.scope`)].filter(existsSync)
+/** The cgroup of a server, if it is there. */
+export function cgroupsOf(host: ScratchHost, name: string): string[] {
+  return [host.cgroup(name)].filter(existsSync)
 }
 
 /** Everyone in a server's cgroups: its supervisor, its processes, commands run in it. */

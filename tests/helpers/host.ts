@@ -4,7 +4,8 @@ import {tmpdir} from 'node:os'
 import {join} from 'node:path'
 import process from 'node:process'
 import {execa, type Options, type Result} from 'execa'
-import {findCgroup2, type HostPaths, hostPaths, readMounts} from '../../src/host/index.ts'
+import {type HostPaths, hostPaths} from '../../src/host/index.ts'
+import {cgroupPlace} from '../../src/server/cgroup-place.ts'
 
 export const repository = join(import.meta.dirname, '../..')
 export const vpsProgram = join(repository, 'bin/vps')
@@ -16,8 +17,10 @@ const keptRoot = join(repository, 'build/test-root')
 export interface ScratchHost extends AsyncDisposable {
   readonly root: string
   readonly paths: HostPaths
-  /** Directory of this host's server cgroups. */
+  /** Directory that this host's server cgroups are in, and its place in the cgroup2 tree. */
   readonly cgroups: string
+  /** The cgroup of a server: in a tree of our own, or a scope where systemd runs the host. */
+  cgroup(server: string): string
   /** Runs vps with these arguments; never throws, look at `exitCode`. Strings come back without the last newline. */
   vps(args: readonly string[], options?: Options): Promise<Result>
   /** As `vps`, and throws when it fails. */
@@ -31,7 +34,7 @@ export interface ScratchHost extends AsyncDisposable {
 export async function scratchHost(): Promise<ScratchHost> {
   const root = mkdtempSync(join(tmpdir(), 'vps-test-'))
   const paths = hostPaths(root)
-  const cgroups = join((await findCgroup2(await readMounts()))?.mount ?? '/sys/fs/cgroup', paths.cgroupName)
+  const place = await cgroupPlace(paths)
   await lendImages(paths)
   const env = {VPS_ROOT: root, NO_COLOR: '1'}
   const run = (args: readonly string[], options: Options): Promise<Result> =>
@@ -43,14 +46,15 @@ export async function scratchHost(): Promise<ScratchHost> {
   return {
     root,
     paths,
-    cgroups,
+    cgroups: place.parent,
+    cgroup: server => place.directory(server),
     vps,
     must,
     json: async args => JSON.parse(await must([...args, '--json'])),
     inside: async (server, script) => (await must(['exec', server, '--', 'sh', '-c', script])).trim(),
     async [Symbol.asyncDispose]() {
       await vps(['destroy', '--all', '--force', '--yes'])
-      removeCgroups(cgroups)
+      if (!place.systemd) removeCgroups(place.parent)
       rmSync(root, {recursive: true, force: true})
     },
   }

@@ -2,7 +2,6 @@ import {type ChildProcess, spawn} from 'node:child_process'
 import {createHash, randomFillSync} from 'node:crypto'
 import {once} from 'node:events'
 import {constants} from 'node:os'
-import {join} from 'node:path'
 import process from 'node:process'
 import {afterAll, beforeAll, describe, expect, test} from 'vitest'
 import {nativeFile} from '../../src/native/index.ts'
@@ -251,7 +250,7 @@ describe.skipIf(requires('root').skip)('nothing stays behind', () => {
 
   test('in the cgroups of the server either', async () => {
     await host.inside('web', 'true')
-    const group = join(host.cgroups, 'web')
+    const group = host.cgroup('web')
     await until('the groups of ended commands are gone', () => attachGroups(group).length === 0)
   })
 })

@@ -85,7 +85,7 @@ describe.skipIf(requires('root').skip)('an init', () => {
         lastExit: expect.stringMatching(exit),
       })
       expect(existsSync(serverPaths(host.paths, name).run)).toBe(false)
-      expect(existsSync(join(host.cgroups, name))).toBe(false)
+      expect(existsSync(host.cgroup(name))).toBe(false)
       expect(readFileSync(serverPaths(host.paths, name).exit, 'utf8')).toMatch(
         new RegExp(`${exit.source.slice(1, -1)} 1[0-9]{9}\n$`),
       )
@@ -374,8 +374,7 @@ stop: {timeout: 20s}
     expect([running.exitCode, running.stderr]).toEqual([4, expect.stringMatching(/--force/)])
     const [init, supervisor] = ['init', 'supervisor'].map(key => stateNumber(host, 'busy', key))
     await host.must(['destroy', 'busy', '--yes', '--force'])
-    for (const path of [storage, definition, run, join(host.cgroups, 'busy')])
-      expect(existsSync(path)).toBe(false)
+    for (const path of [storage, definition, run, host.cgroup('busy')]) expect(existsSync(path)).toBe(false)
     expect([init, supervisor].map(pid => isAlive(pid ?? 0))).toEqual([false, false])
     expect((await host.vps(['stop', 'busy'])).exitCode).toBe(3)
   })
@@ -561,7 +560,7 @@ describe.skipIf(requires('root').skip)('a supervisor that is killed', () => {
     process.kill(stateNumber(host, 'victim', 'supervisor'), 'SIGKILL')
     await until('it is seen', async () => (await view('victim')).state === 'crashed')
     await host.must(['destroy', 'victim', '--yes'])
-    expect(existsSync(join(host.cgroups, 'victim'))).toBe(false)
+    expect(existsSync(host.cgroup('victim'))).toBe(false)
   })
 
   test('asked to end by SIGTERM, it stops its server properly', async () => {

@@ -222,7 +222,7 @@ ${mounts}`
     const [view] = await host.json<{state: string}[]>(['list', 'bad'])
     expect(view?.state).toBe('stopped')
     expect(existsSync(join(host.paths.runServers, 'bad'))).toBe(false)
-    expect(existsSync(join(host.cgroups, 'bad'))).toBe(false)
+    expect(existsSync(host.cgroup('bad'))).toBe(false)
     expect(readFileSync('/proc/self/mountinfo', 'utf8')).not.toContain(host.root)
   }
 

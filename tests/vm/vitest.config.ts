@@ -9,6 +9,24 @@ const ring = process.env.VPS_TEST_RING ?? 'vm'
 const slow = Number(process.env.VPS_TEST_SLOW ?? 1)
 const include = ring === 'vm' ? 'tests/vm/**/*.vm.test.ts' : `tests/${ring}/**/*.test.ts`
 
+/**
+ * What a ring leaves out here: what needs a compiler or a Debian from the network, what has nothing to do with the kernel or
+ * systemd, and long loops, which emulation makes ten times as long and the machine outside has run already.
+ */
+const elsewhere: Record<string, readonly string[]> = {
+  unit: ['definition', 'definition-*', 'commands', 'ui', 'image-*'],
+  host: [
+    'confinement',
+    'debian',
+    'exec',
+    'image-*',
+    'isolation',
+    'lifecycle',
+    'native-*',
+    'sanitizers',
+  ].concat(['at-once', 'cli-killed', 'processes-killed', 'template'].map(name => `resilience-${name}`)),
+}
+
 type Settings = NonNullable<TestProjectInlineConfiguration['test']>
 
 /** What the root's configuration says of the ring; it knows VPS_TEST_SLOW itself. */
@@ -29,6 +47,7 @@ export default defineConfig(async () => {
     test: {
       ...own,
       include: own.include ?? [include],
+      exclude: (elsewhere[ring] ?? []).map(name => `tests/${ring}/${name}.test.ts`),
       fsModuleCache: false,
       fileParallelism: false,
       maxWorkers: 1,
