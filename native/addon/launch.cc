@@ -12,9 +12,9 @@
 #include <fcntl.h>
 #include <spawn.h>
 #include <string>
-#include <thread>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <thread>
 
 namespace vps
 {
@@ -103,9 +103,9 @@ int spawn(const std::string &path, std::string title, int plan, int report, pid_
         return error;
 }
 
-/* The process we spawned forks the real supervisor and exits: at once, or when its starter has let it go on (a scope of
- * systemd). So it is waited for by a thread of its own. How it ended does not matter here: what went wrong is said on
- * the report channel. */
+/* The process we spawned forks the real supervisor and exits: at once, or when its starter has let it go on
+ * (a scope of systemd). So it is waited for by a thread of its own. How it ended does not matter here: what
+ * went wrong is said on the report channel. */
 void reap(pid_t pid)
 {
         while (waitpid(pid, nullptr, 0) < 0 && errno == EINTR)
