@@ -1,4 +1,4 @@
-import {nearest} from './nearest.ts'
+import {nearest} from '../nearest.ts'
 
 /**
  * Every capability of capabilities(7), in the order of its number in linux/capability.h: the index is the number.

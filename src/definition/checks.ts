@@ -2,10 +2,11 @@
  * The checks of single values that the schema names. Each returns what is wrong, to be read after the key, or undefined.
  * Checks that need more than one value are in `sense/`.
  */
+
+import {nearest} from '../nearest.ts'
 import {capabilityNumber, nearestCapability} from './capabilities.ts'
 import type {Complaint} from './kinds.ts'
 import {nameComplaint} from './names.ts'
-import {nearest} from './nearest.ts'
 import {nearestSignal, signalNumber} from './signals.ts'
 import {quote} from './words.ts'
 

@@ -9,11 +9,11 @@ import {
   type Scalar,
   type YAMLMap,
 } from 'yaml'
+import {nearest} from '../nearest.ts'
 import {blank, defaultOf} from './defaults.ts'
 import {describe, keyName, originAt, type Place, placeOf, type Source} from './document.ts'
 import {listHint, sectionHint, tableHint, whereElse} from './hints.ts'
 import type {Either, Kind, List, Section, Table} from './kinds.ts'
-import {nearest} from './nearest.ts'
 import {keyText, type Path, type Problem} from './problems.ts'
 import {controlComplaint, found, readScalar, type ScalarKind} from './scalars.ts'
 import {either, printable, quote} from './words.ts'

@@ -3,10 +3,10 @@
  * where the scalar stands.
  */
 import {isScalar, type Scalar} from 'yaml'
+import {nearest} from '../nearest.ts'
 import {describe} from './document.ts'
 import {bytesHint, durationHint, flagHint} from './hints.ts'
 import type {Choice, Complaint, Kind, Size, Span, Text, Whole} from './kinds.ts'
-import {nearest} from './nearest.ts'
 import {formatBytes, formatDuration, parseBytes, parseDuration} from './units.ts'
 import {CONTROL, either, quote} from './words.ts'
 

@@ -1,5 +1,5 @@
 import {constants} from 'node:os'
-import {nearest} from './nearest.ts'
+import {nearest} from '../nearest.ts'
 
 /** SIGRTMIN and SIGRTMAX as programs see them: glibc keeps the first two real-time signals of the kernel (signal(7)). */
 const RTMIN = 34

@@ -1,6 +1,6 @@
 import {resolve} from 'node:path'
 import {ExitCode, VpsError} from '../errors.ts'
-import {didYouMean} from './nearest.ts'
+import {didYouMean} from '../nearest.ts'
 import type {FileSpec, ParameterSpec, ParameterType, Recipe, TemplateChoice} from './types.ts'
 
 export type Parameters = Readonly<Record<string, unknown>>

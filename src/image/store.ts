@@ -16,9 +16,9 @@ import {
   writeError,
   writeFileAtomic,
 } from '../host/index.ts'
+import {didYouMean} from '../nearest.ts'
 import type {Builder, BuildRequest, PreparedBuild} from './builder.ts'
 import {finishRoot} from './finish.ts'
-import {didYouMean} from './nearest.ts'
 import {resolveParameters, substitute, textParameter} from './parameters.ts'
 import {removeRoot} from './remove.ts'
 import {loadTemplate} from './template.ts'

@@ -1,5 +1,5 @@
 import type {Node} from 'yaml'
-import {didYouMean} from './nearest.ts'
+import {didYouMean} from '../nearest.ts'
 import {type Field, TemplateReader} from './template-reader.ts'
 import type {
   BuilderName,

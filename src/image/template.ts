@@ -3,7 +3,7 @@ import {readdir, readFile} from 'node:fs/promises'
 import {basename, dirname, join} from 'node:path'
 import {ExitCode, VpsError} from '../errors.ts'
 import {type HostPaths, ifMissing} from '../host/index.ts'
-import {didYouMean} from './nearest.ts'
+import {didYouMean} from '../nearest.ts'
 import type {Overlay, TemplateFile} from './template-parse.ts'
 import type {ParameterSpec, Recipe} from './types.ts'
 

@@ -14,11 +14,11 @@ import {
   writeFileAtomic,
 } from '../host/index.ts'
 import {ensureImage, imageExists} from '../image/index.ts'
+import {makeStorage, removeStorage} from '../storage/index.ts'
 import type {Assignment} from './change.ts'
 import {creatingPath} from './journal.ts'
 import {newRecord, writeRecord} from './record.ts'
 import {wrongState} from './session.ts'
-import {makeStorage, removeStorage} from './storage-tree.ts'
 import type {Context} from './types.ts'
 
 /** What the definition of a new server is made from: a text, a file or a template's name, and changes to that. */

@@ -12,10 +12,10 @@ import {
   syncDirectory,
   takeIdSlot,
 } from '../host/index.ts'
+import {removeStorage} from '../storage/index.ts'
 import {type Journal, journalsOf} from './journal.ts'
 import {fileKey, readRecordAt, type ServerRecord, writeRecord} from './record.ts'
 import {cleanRun} from './remains.ts'
-import {removeStorage} from './storage-tree.ts'
 import type {Context} from './types.ts'
 
 /**

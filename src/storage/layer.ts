@@ -1,8 +1,11 @@
+import {execFile} from 'node:child_process'
 import {chmod, mkdir} from 'node:fs/promises'
 import {dirname} from 'node:path'
-import {ExecaError, execa} from 'execa'
+import {promisify} from 'node:util'
 import {VpsError} from '../errors.ts'
 import {storagePaths, syncDirectory, writeError} from '../host/index.ts'
+
+const run = promisify(execFile)
 
 /**
  * Makes the directories of a server below `storage`, which must not exist. `upper` becomes the server's root directory, so
@@ -29,10 +32,10 @@ export async function makeStorage(storage: string): Promise<void> {
  */
 export async function removeStorage(storage: string): Promise<void> {
   try {
-    await execa('rm', ['-rf', '--one-file-system', '--', storage])
+    await run('rm', ['-rf', '--one-file-system', '--', storage])
     await syncDirectory(dirname(storage))
   } catch (error) {
-    const text = error instanceof ExecaError ? String(error.stderr).split('\n')[0] : ''
+    const text = error instanceof Error && 'stderr' in error ? String(error.stderr).trim().split('\n')[0] : ''
     throw new VpsError('REMOVE_FAILED', `cannot remove ${storage}${text ? `: ${text}` : ''}`, {cause: error})
   }
 }

@@ -15,7 +15,6 @@ export {commandGroups, exampleParts, flagLabel, flagText, helpPage, ownFlags, us
 export {main} from './main.ts'
 export {type CommandInfo, type FlagInfo, type Manifest, readManifest, spokenName} from './manifest.ts'
 export {exitCodeOfMany, forEachName, manyJson, type Outcome} from './many.ts'
-export {editDistance, nearest} from './nearest.ts'
 export {notice} from './notice.ts'
 export {toJson, write} from './output.ts'
 export {type ProgressLine, type ProgressStream, progressLine} from './progress.ts'

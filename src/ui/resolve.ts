@@ -1,6 +1,6 @@
 import {ExitCode, VpsError} from '../errors.ts'
+import {nearest} from '../nearest.ts'
 import {type CommandInfo, type Manifest, spokenName} from './manifest.ts'
-import {nearest} from './nearest.ts'
 import {splitWords} from './words.ts'
 
 /** What a command line asks for. */

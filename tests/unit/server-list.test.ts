@@ -7,7 +7,7 @@ import {afterEach, beforeEach, describe, expect, test} from 'vitest'
 import {type HostPaths, hostPaths, serverPaths, writeFileAtomic} from '../../src/host/index.ts'
 import {Host} from '../../src/server/index.ts'
 import {newRecord, writeRecord} from '../../src/server/record.ts'
-import {makeStorage} from '../../src/server/storage-tree.ts'
+import {makeStorage} from '../../src/storage/index.ts'
 
 let root: string
 let paths: HostPaths

@@ -22,8 +22,8 @@ import {
 import {findLeftovers} from '../../src/server/leftovers.ts'
 import {fileKey, newRecord, readRecord, writeRecord} from '../../src/server/record.ts'
 import {ensureSlot, repairServer} from '../../src/server/repair.ts'
-import {makeStorage} from '../../src/server/storage-tree.ts'
 import type {Context} from '../../src/server/types.ts'
+import {makeStorage} from '../../src/storage/index.ts'
 
 /* Each test makes the directories that a crash at one point leaves, and repairs. No root is needed. */
 

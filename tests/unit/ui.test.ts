@@ -1,10 +1,10 @@
 import {describe, expect, test} from 'vitest'
 import {ExitCode, VpsError} from '../../src/errors.ts'
+import {nearest} from '../../src/nearest.ts'
 import {
   assignments,
   bytes,
   duration,
-  editDistance,
   environmentOf,
   errorJson,
   exitCodeOf,
@@ -12,7 +12,6 @@ import {
   fields,
   forEachName,
   manyJson,
-  nearest,
   type Paint,
   paintFor,
   parameters,
@@ -179,8 +178,6 @@ describe('words and numbers', () => {
     expect(nearest('lst', ['list', 'logs'])).toBe('list')
     expect(nearest('exe', ['exec', 'enter'])).toBe('exec')
     expect(nearest('zzzz', ['list', 'logs'])).toBeUndefined()
-    expect(editDistance('ab', 'ba')).toBe(1)
-    expect(editDistance('', 'abc')).toBe(3)
   })
 })
 

@@ -1,8 +1,12 @@
+/*
+ * Which known word somebody meant who wrote another: for misspelt keys, names and commands.
+ */
+
 /**
  * The distance of Damerau and Levenshtein in its restricted form: insertions, deletions, replacements and swaps of
  * neighbours that turn one word into the other.
  */
-export function distance(a: string, b: string): number {
+function distance(a: string, b: string): number {
   let beforeLast: number[] = []
   let last = Array.from({length: b.length + 1}, (_, j) => j)
   for (let i = 1; i <= a.length; i++) {
@@ -30,6 +34,12 @@ export function nearest(word: string, known: Iterable<string>): string | undefin
     if (found < bestDistance && found < candidate.length) [best, bestDistance] = [candidate, found]
   }
   return best
+}
+
+/** `, did you mean X`, or nothing. */
+export function didYouMean(word: string, known: Iterable<string>): string {
+  const near = nearest(word, known)
+  return near === undefined ? '' : `, did you mean ${near}`
 }
 
 function at(row: readonly number[], index: number): number {
