@@ -2,8 +2,9 @@ import process from 'node:process'
 import {text as readStream} from 'node:stream/consumers'
 import {string as word} from '@oclif/core/args'
 import {boolean, string} from '@oclif/core/flags'
+import {parseAssignments} from '../src/definition/index.ts'
 import {Host} from '../src/server/index.ts'
-import {assignments, notice, progressLine, VpsCommand} from '../src/ui/index.ts'
+import {notice, progressLine, VpsCommand} from '../src/ui/index.ts'
 
 export default class Create extends VpsCommand {
   static override summary = 'Make a server.'
@@ -51,7 +52,7 @@ The definition comes from --file, or is a new one with the template of --templat
         ...(file === '-' && {definitionText: await readStream(process.stdin)}),
         ...(file !== undefined && file !== '-' && {file}),
         ...(template !== undefined && {template}),
-        set: assignments(set ?? []),
+        set: parseAssignments(set ?? []),
         start,
         progress: progress.report,
       })

@@ -1,12 +1,13 @@
 import {string as word} from '@oclif/core/args'
+import {parseAssignments} from '../src/definition/index.ts'
 import {ExitCode, VpsError} from '../src/errors.ts'
 import {Host} from '../src/server/index.ts'
-import {assignments, changeText, notice, VpsCommand} from '../src/ui/index.ts'
+import {changeText, notice, VpsCommand} from '../src/ui/index.ts'
 
 export default class SetKeys extends VpsCommand {
   static override summary = 'Change keys of a definition.'
   static override description =
-    'Comments and layout of the file stay as they are. Says which changes are in effect at once and which wait for the next start. Values are YAML; `key=` alone takes the key out, so that its default holds. A change that makes the definition invalid is refused.'
+    'Comments and layout of the file stay as they are. Says which changes are in effect at once and which wait for the next start. Values are YAML; `list+=item` appends to a list; `key=` or `key-` alone takes the key out, so that its default holds. A change that makes the definition invalid is refused.'
   static override usage = 'NAME key=value…'
   static override examples = [
     'vps set web1 hostname=web1.example.net',
@@ -15,6 +16,7 @@ export default class SetKeys extends VpsCommand {
       description: 'lists and maps as YAML',
       command: `vps set web1 'tags=[web, miller]' 'mounts[0].readonly=true'`,
     },
+    {description: 'one more mount', command: `vps set web1 'mounts+={source: /srv/web1, target: /srv/www}'`},
     {description: 'back to the default', command: 'vps set web1 stop.timeout='},
   ]
   static override strict = false
@@ -32,7 +34,7 @@ export default class SetKeys extends VpsCommand {
       })
     }
     const host = await Host.open({notice})
-    const report = await host.set(name, assignments(words))
+    const report = await host.set(name, parseAssignments(words))
     await this.answer(report, () => changeText(report))
   }
 }

@@ -26,28 +26,20 @@ export const countFlag = custom<number>({
   },
 })
 
-/** One `key=value` of `--set` and `vps set`; without a value the key goes back to its default. */
-export interface AssignmentWord {
-  readonly path: string
-  readonly value: string | undefined
-}
-
-/** Reads `key=value` words. Throws VpsError WRONG_USE for a word without `=` or without a key. */
-export function assignments(words: readonly string[]): AssignmentWord[] {
-  return words.map(word => {
-    const at = word.indexOf('=')
-    if (at > 0) return {path: word.slice(0, at), value: word.slice(at + 1) || undefined}
-    throw new VpsError('WRONG_USE', `${JSON.stringify(word)} is not key=value`, {
-      exitCode: ExitCode.wrongUse,
-      suggestions: ['write it as restart.policy=always; key= alone sets the default'],
-    })
-  })
-}
-
-/** Reads `parameter=value` words for a template; values are YAML, as they are in a definition. */
+/**
+ * Reads `parameter=value` words for a template; values are YAML, as they are in a definition.
+ * @throws VpsError WRONG_USE for a word without `=` or without a name
+ */
 export async function parameters(words: readonly string[]): Promise<Record<string, unknown>> {
   const {parse} = await import('yaml')
   return Object.fromEntries(
-    assignments(words).map(({path, value}) => [path, value === undefined ? '' : parse(value)]),
+    words.map(word => {
+      const [, name, value] = /^([^=]+)=([\s\S]*)$/.exec(word) ?? []
+      if (name !== undefined && value !== undefined) return [name, value === '' ? '' : parse(value)]
+      throw new VpsError('WRONG_USE', `${JSON.stringify(word)} is not parameter=value`, {
+        exitCode: ExitCode.wrongUse,
+        suggestions: ['write it as suite=bookworm'],
+      })
+    }),
   )
 }

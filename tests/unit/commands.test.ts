@@ -211,7 +211,7 @@ describe('wrong use', () => {
     [['set', 'a'], 'vps: missing: ASSIGNMENTS\n  try vps help set\n'],
     [
       ['set', 'a', 'hostname'],
-      'vps: "hostname" is not key=value\n  try write it as restart.policy=always; key= alone sets the default\n',
+      'vps: "hostname" is no assignment\n  try write key=value, list+=item, or key- to unset\n',
     ],
     [
       ['image', 'remove'],

@@ -2,7 +2,6 @@ import {describe, expect, test} from 'vitest'
 import {ExitCode, VpsError} from '../../src/errors.ts'
 import {nearest} from '../../src/nearest.ts'
 import {
-  assignments,
   bytes,
   duration,
   environmentOf,
@@ -204,21 +203,14 @@ describe('splitting the words of exec', () => {
 })
 
 describe('values of flags', () => {
-  test('assignments', () => {
-    expect(assignments(['a=1', 'b.c=x=y', 'd='])).toEqual([
-      {path: 'a', value: '1'},
-      {path: 'b.c', value: 'x=y'},
-      {path: 'd', value: undefined},
-    ])
-    for (const word of ['a', '=1', '']) expect(() => assignments([word])).toThrow('is not key=value')
-  })
-
   test('parameters are YAML', async () => {
     expect(await parameters(['suite=trixie', 'packages=[nginx, curl]', 'n=5'])).toEqual({
       suite: 'trixie',
       packages: ['nginx', 'curl'],
       n: 5,
     })
+    for (const word of ['a', '=1', ''])
+      await expect(parameters([word])).rejects.toThrow('is not parameter=value')
   })
 
   test('environment', () => {
