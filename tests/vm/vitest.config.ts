@@ -10,8 +10,9 @@ const slow = Number(process.env.VPS_TEST_SLOW ?? 1)
 const include = ring === 'vm' ? 'tests/vm/**/*.vm.test.ts' : `tests/${ring}/**/*.test.ts`
 
 /**
- * What a ring leaves out here: what needs a compiler, a tmpfs with shifted owners (Linux 6.3) or a Debian from the network, what has nothing to do with the kernel or
- * systemd, and long loops, which emulation makes ten times as long and the machine outside has run already.
+ * What a ring leaves out here: what needs a compiler, a tmpfs with shifted owners (Linux 6.3) or a Debian from the network,
+ * what has nothing to do with the kernel or systemd, and long loops, which emulation makes ten times as long and the machine
+ * outside has run already.
  */
 const elsewhere: Record<string, readonly string[]> = {
   unit: ['definition', 'definition-*', 'commands', 'ui', 'image-*'],
