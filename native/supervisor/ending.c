@@ -186,13 +186,18 @@ static void clean_up(struct supervisor *supervisor, int parent)
         _exit(0);
 }
 
+/* Where the root cgroup takes nobody, the helper stays in the supervisor's, which the next verb then removes.
+ */
 void leave(struct supervisor *supervisor)
 {
         struct server *server = &supervisor->server;
         const char *top = plan_setting(&server->plan, "cgroup-root");
         _cleanup_fd_ int self = sys_pidfd_open(getpid());
         _cleanup_fd_ int root = top ? open(top, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+        pid_t helper = sys_clone3(0, SIGCHLD, root);
 
-        if (sys_clone3(0, SIGCHLD, root) == 0)
+        if (helper < 0)
+                helper = fork();
+        if (helper == 0)
                 clean_up(supervisor, self);
 }
