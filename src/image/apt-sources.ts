@@ -12,29 +12,39 @@ export interface SourceFile {
   readonly text: string
 }
 
-/** Debian's own name for "the mirror near you". */
-const DEFAULT_MIRROR = 'http://deb.debian.org/debian'
-const DEFAULT_SECURITY = 'http://deb.debian.org/debian-security'
 const KEYRING = /^\/(usr\/share|etc\/apt)\/(keyrings|trusted\.gpg\.d)\/debian-archive-[\w-]+\.(gpg|asc|pgp)$/
 /** Suites that have no updates and no security archive of their own. */
 const ROLLING = new Set(['sid', 'unstable', 'experimental'])
 
 /**
  * The archives for `suite`. Of the host's, those that carry Debian's own release `hostSuite` (its updates and security included)
- * are taken over with the name of the suite exchanged; all others, third parties' above all, are not. An own `mirror` stands alone,
- * but for security, which mirrors do not carry.
+ * are taken over with the name of the suite exchanged; all others, third parties' above all, are not. An own `mirror` stands in
+ * their place, but for security, which mirrors do not carry. Empty when nothing is known: mmdebstrap then has its own default.
  */
 export function debianSources(
   suite: string,
   mirror: string | undefined,
   host: {readonly suite: string | undefined; readonly files: readonly SourceFile[]},
 ): AptSource[] {
-  if (mirror !== undefined) return defaults(suite, mirror)
-  const {suite: hostSuite} = host
-  if (hostSuite === undefined) return defaults(suite, DEFAULT_MIRROR)
+  const found = hostSources(suite, host)
+  if (mirror === undefined) return found
+  const main = {uri: mirror.replace(/\/+$/, ''), suite, signedBy: undefined}
+  if (ROLLING.has(suite)) return [main]
+  return [
+    main,
+    {...main, suite: `${suite}-updates`},
+    ...found.filter(source => source.suite === `${suite}-security`),
+  ]
+}
+
+function hostSources(
+  suite: string,
+  {suite: hostSuite, files}: {readonly suite: string | undefined; readonly files: readonly SourceFile[]},
+): AptSource[] {
+  if (hostSuite === undefined) return []
   const parts = new Set(['', '-updates', '-security'].map(part => hostSuite + part))
-  const found = host.files.flatMap(parseSources).filter(source => parts.has(source.suite))
-  if (!found.some(source => source.suite === hostSuite)) return defaults(suite, DEFAULT_MIRROR)
+  const found = files.flatMap(parseSources).filter(source => parts.has(source.suite))
+  if (!found.some(source => source.suite === hostSuite)) return []
   return found
     .map(source => ({...source, suite: suite + source.suite.slice(hostSuite.length)}))
     .filter(source => source.suite === suite || !ROLLING.has(suite))
@@ -121,16 +131,6 @@ function parseLine(line: string): SourceEntry {
     signedBy,
     enabled: match !== null,
   }
-}
-
-function defaults(suite: string, mirror: string): AptSource[] {
-  const main = {uri: mirror.replace(/\/+$/, ''), suite, signedBy: undefined}
-  if (ROLLING.has(suite)) return [main]
-  return [
-    main,
-    {...main, suite: `${suite}-updates`},
-    {uri: DEFAULT_SECURITY, suite: `${suite}-security`, signedBy: undefined},
-  ]
 }
 
 function words(text: string): string[] {

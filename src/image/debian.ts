@@ -37,8 +37,8 @@ async function buildDebian(
   await bootstrap(request, sources, context)
   progress('settling the new root')
   await rm(join(rootfs, 'dev'), {recursive: true, force: true})
-  await forgetOrigin(rootfs)
-  await writeTree(rootfs, [aptSources(sources), ...recipeEntries(request.recipe, rootNames(rootfs))])
+  await forgetOrigin(rootfs, sources.length > 0)
+  await writeTree(rootfs, [...aptSources(sources), ...recipeEntries(request.recipe, rootNames(rootfs))])
 }
 
 /**
@@ -78,7 +78,7 @@ async function bootstrap(
     ...recipe.run.map(script => `--customize-hook=chroot "$1" sh -euc ${quoted(script)}`),
     textParameter(parameters, 'suite') ?? '',
     '/mnt/root',
-    '/mnt/scratch/debian.sources',
+    ...(sources.length > 0 ? ['/mnt/scratch/debian.sources'] : []),
   ]
   try {
     await runIsolated({
@@ -101,14 +101,14 @@ function bootstrapError(error: unknown): unknown {
   return new VpsError('BUILD_FAILED', error.message.replace(/^sh /, 'mmdebstrap '))
 }
 
-/** What mmdebstrap took over from the host, and what must be different in every server. */
-async function forgetOrigin(rootfs: string): Promise<void> {
+/** What mmdebstrap took over from the host, and what must be different in every server; its sources where ours replace them. */
+async function forgetOrigin(rootfs: string, ownSources: boolean): Promise<void> {
   const keys = await ifMissing(readdir(join(rootfs, 'etc/ssh')), [])
   const gone = [
     'etc/hostname',
     'etc/resolv.conf',
     'etc/.pwd.lock',
-    'etc/apt/sources.list',
+    ...(ownSources ? ['etc/apt/sources.list'] : []),
     'etc/apt/sources.list.d/0000debian.sources', // mmdebstrap's copy of ours, which apt would call a double
     'var/lib/systemd/random-seed',
     'var/lib/systemd/credential.secret',
@@ -117,10 +117,11 @@ async function forgetOrigin(rootfs: string): Promise<void> {
   for (const path of gone) await rm(join(rootfs, path), {force: true})
 }
 
-/** Where the server's own apt gets its packages from: the same archives. */
-function aptSources(sources: readonly AptSource[]): Entry {
+/** Where the server's own apt gets its packages from: the same archives. None: mmdebstrap has written its own. */
+function aptSources(sources: readonly AptSource[]): Entry[] {
+  if (sources.length === 0) return []
   const path = '/etc/apt/sources.list.d/debian.sources'
-  return {kind: 'file', path, mode: 0o644, uid: 0, gid: 0, content: renderSources(sources)}
+  return [{kind: 'file', path, mode: 0o644, uid: 0, gid: 0, content: renderSources(sources)}]
 }
 
 async function hostSources(): Promise<{suite: string | undefined; files: SourceFile[]}> {
