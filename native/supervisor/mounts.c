@@ -151,8 +151,8 @@ static int is_directory(int fd)
         return fstat(fd, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
-/* mask PATH: what is there is hidden, if it is there: a file by /dev/null, a directory by an empty read-only
- * one. */
+/* mask PATH: what is there is hidden, if it is there: a file by /dev/null, a directory by an empty one, the
+ * same for all: a file system for each would cost more than all the rest of it. */
 int step_mask(struct builder *builder, const struct step *step, struct fault *fault)
 {
         const unsigned long attributes = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC;
@@ -161,10 +161,13 @@ int step_mask(struct builder *builder, const struct step *step, struct fault *fa
 
         if (target < 0)
                 return errno == ENOENT ? 0 : fault_errno(fault, "openat2", step->args[0]);
-        if (is_directory(target))
-                return mount_new(builder, "tmpfs", "size=0,nr_inodes=2,mode=555", step->args[0], attributes,
-                                 fault);
-        mount = clone_mount(builder->root, "dev/null", -1, attributes, 0, fault);
+        if (is_directory(target)) {
+                if (mkdirat(builder->scratch, "empty", 0555) < 0 && errno != EEXIST)
+                        return fault_errno(fault, "mkdir", "empty");
+                mount = clone_mount(builder->scratch, "empty", -1, attributes, 0, fault);
+        } else {
+                mount = clone_mount(builder->root, "dev/null", -1, attributes, 0, fault);
+        }
         return mount < 0 ? -1 : attach_in_root(mount, builder->root, step->args[0], fault);
 }
 
