@@ -15,7 +15,7 @@ export interface BenchHost extends AsyncDisposable {
   /** The cgroup that holds its servers. */
   readonly cgroup: string
   /** The path of a C program of bench/, compiled. */
-  compiled(name: 'floor' | 'waiter'): string
+  compiled(name: 'floor' | 'starter' | 'waiter'): string
 }
 
 export async function benchHost(): Promise<BenchHost> {
@@ -27,7 +27,7 @@ export async function benchHost(): Promise<BenchHost> {
   const cgroup = join(mount, host.paths.cgroupName)
   const compiled = (name: string): string => join(root, 'bin', name)
   await mkdir(join(root, 'bin'))
-  for (const name of ['floor', 'waiter'])
+  for (const name of ['floor', 'starter', 'waiter'])
     await execa('gcc', [
       '-O2',
       '-std=c11',

@@ -1,14 +1,13 @@
 /*
- * What a start costs beside Node: from handing the plan to the addon until init's exec has succeeded, against the same
- * namespaces and mounts made by a C program that does nothing else (floor.c). Both alternate in one process's time.
+ * What a start costs beside Node: from before the supervisor's fork until init's exec has succeeded, timed by a C program
+ * (starter.c), against the same namespaces and mounts made by one that does nothing else (floor.c). Both alternate.
  */
-import {mkdir, rmdir} from 'node:fs/promises'
-import {Socket} from 'node:net'
+import {mkdir, rmdir, writeFile} from 'node:fs/promises'
 import {join} from 'node:path'
 import {execa} from 'execa'
 import {serverPaths} from '../src/host/index.ts'
 import {encode} from '../src/launch/index.ts'
-import {launch} from '../src/native/index.ts'
+import {nativeFile} from '../src/native/index.ts'
 import type {BenchHost} from './host.ts'
 import {type Figure, median, milliseconds} from './statistics.ts'
 
@@ -32,7 +31,7 @@ export async function startFigure({host, cgroup, compiled}: BenchHost): Promise<
   try {
     for (let run = 0; run < RUNS; run++) {
       floors.push(await floor())
-      ours.push(await startOnce(host))
+      ours.push(await startOnce(host, compiled('starter')))
       await host.stop('bench', {kill: true})
     }
   } finally {
@@ -48,16 +47,10 @@ export async function startFigure({host, cgroup, compiled}: BenchHost): Promise<
   }
 }
 
-async function startOnce(host: BenchHost['host']): Promise<number> {
-  const words = encode(await host.explain('bench'))
+async function startOnce(host: BenchHost['host'], starter: string): Promise<number> {
+  const plan = join(host.paths.root, 'plan')
+  await writeFile(plan, encode(await host.explain('bench')))
   await mkdir(serverPaths(host.paths, 'bench').run, {mode: 0o700})
-  const begin = performance.now()
-  const {reportFd} = launch({words, name: 'bench'})
-  const socket = new Socket({fd: reportFd, readable: true, writable: false})
-  let text = ''
-  for await (const chunk of socket) {
-    text += String(chunk)
-    if (/^started\t/m.test(text)) return performance.now() - begin
-  }
-  throw new Error(`the server did not start: ${text}`)
+  const {stdout} = await execa(starter, [nativeFile('vps-supervisor'), plan])
+  return Number(stdout) / 1000
 }
