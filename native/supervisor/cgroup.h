@@ -14,8 +14,7 @@ int cgroup_renew_payload(struct server *server, struct fault *fault);
 /* SIGKILL to everything of the server, its attached commands included: cgroup.kill. */
 int cgroup_kill_guests(const struct server *server);
 
-/* Removes what can be removed of the tree; the supervisor's own directory stays until it has left (see
- * cgroup_leave). */
+/* Removes what can be removed of the tree; the supervisor's own directory goes when it has left: ending.c. */
 void cgroup_remove(struct server *server);
 
 #endif
