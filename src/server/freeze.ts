@@ -1,7 +1,7 @@
 import {existsSync} from 'node:fs'
 import {join} from 'node:path'
 import {serverPaths} from '../host/index.ts'
-import {freezeCgroup} from './cgroup.ts'
+import {freezeCgroup} from '../resources/index.ts'
 import {type RunState, readRun, readText} from './run-state.ts'
 import {wrongState} from './session.ts'
 import {guestGroup} from './stop.ts'

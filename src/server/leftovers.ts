@@ -9,7 +9,7 @@ import {
   removeTemporaries,
   serverPaths,
 } from '../host/index.ts'
-import {cgroupPlace} from './cgroup-place.ts'
+import {cgroupPlace} from '../resources/index.ts'
 import {journalNames, listDirectory, readJournals} from './journal.ts'
 import {readRun} from './run-state.ts'
 import {openSession} from './session.ts'

@@ -1,5 +1,5 @@
 import type {HostPaths} from '../host/index.ts'
-import {processesIn} from './cgroup.ts'
+import {processesIn} from '../resources/index.ts'
 import {readGuestText} from './guest-file.ts'
 import {type RunState, readRun, readText} from './run-state.ts'
 import {guestGroup} from './stop.ts'

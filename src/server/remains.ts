@@ -1,11 +1,9 @@
 import {rm} from 'node:fs/promises'
 import {setTimeout as sleep} from 'node:timers/promises'
 import {removeTree, serverPaths, writeFileAtomic} from '../host/index.ts'
-import {removeCgroup} from './cgroup.ts'
-import {cgroupPlace, serverScope} from './cgroup-place.ts'
+import {cgroupPlace, leaveScope, removeCgroup, serverScope} from '../resources/index.ts'
 import {readRecord} from './record.ts'
 import {type Run, readRun} from './run-state.ts'
-import {leaveScope} from './scope.ts'
 import {isSupervised} from './supervisors.ts'
 import type {Context} from './types.ts'
 

@@ -5,7 +5,7 @@ import {join} from 'node:path'
 import process from 'node:process'
 import {execa, type Options, type Result} from 'execa'
 import {type HostPaths, hostPaths} from '../../src/host/index.ts'
-import {cgroupPlace} from '../../src/server/cgroup-place.ts'
+import {cgroupPlace} from '../../src/resources/index.ts'
 
 export const repository = join(import.meta.dirname, '../..')
 export const vpsProgram = join(repository, 'bin/vps')

@@ -1,11 +1,11 @@
 import {execFile} from 'node:child_process'
+import {readFile} from 'node:fs/promises'
 import {constants} from 'node:os'
 import {setTimeout as sleep} from 'node:timers/promises'
 import {promisify} from 'node:util'
 import {ExitCode, VpsError} from '../errors.ts'
 import {exists} from '../host/index.ts'
 import type {Scope} from './cgroup-place.ts'
-import {readText} from './run-state.ts'
 
 const run = promisify(execFile)
 
@@ -110,8 +110,9 @@ function startArguments({unit, slice}: Scope, server: string, pid: number, stopT
   ]
 }
 
-function isIn(pid: number, unit: string): boolean {
-  return readText(`/proc/${pid}/cgroup`)?.trimEnd().endsWith(`/${unit}`) === true
+async function isIn(pid: number, unit: string): Promise<boolean> {
+  const text = await readFile(`/proc/${pid}/cgroup`, 'utf8').catch(() => '') // it may be gone: ENOENT or ESRCH
+  return text.trimEnd().endsWith(`/${unit}`)
 }
 
 function scopeError(server: string, text: string): VpsError {

@@ -1,0 +1,7 @@
+/*
+ * The resources room: where servers' cgroups are and who owns the tree, what limits a definition means on this host, and
+ * how they are written, changed live and read back. It knows cgroup v2 and systemd's scopes; the life of a server is not its.
+ */
+export {freezeCgroup, prepareParent, processesIn, removeCgroup, removeParent} from './cgroup.ts'
+export {type CgroupPlace, cgroupPlace, type Scope, serverScope} from './cgroup-place.ts'
+export {enterScope, leaveScope} from './scope.ts'
