@@ -58,12 +58,13 @@ COMMON     := $(wildcard native/common/*.c)
 SUPERVISOR := $(wildcard native/supervisor/*.c) $(COMMON)
 ATTACH     := $(wildcard native/attach/*.c) $(COMMON)
 INIT       := $(wildcard native/init/*.c) $(COMMON)
+PROBE      := $(wildcard native/probe/*.c)
 ADDON      := $(wildcard native/addon/*.cc)
 HEADERS    := $(wildcard native/*/*.h)
 
 build: setup-build native dist/main.js
 
-native: $(NATIVE)/vps-supervisor $(NATIVE)/vps-attach $(NATIVE)/vps-init $(NATIVE)/vps.node
+native: $(NATIVE)/vps-supervisor $(NATIVE)/vps-attach $(NATIVE)/vps-init $(NATIVE)/vps-probe $(NATIVE)/vps.node
 
 $(NATIVE)/vps-supervisor: $(SUPERVISOR) $(HEADERS) Makefile | setup-build
 	@mkdir -p $(@D)
@@ -74,6 +75,9 @@ $(NATIVE)/vps-attach: $(ATTACH) $(HEADERS) Makefile | setup-build
 $(NATIVE)/vps-init: $(INIT) $(HEADERS) Makefile | setup-build
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS_ALL) $(HARDEN) -static-pie $(INIT) -o $@
+$(NATIVE)/vps-probe: $(PROBE) $(HEADERS) Makefile | setup-build
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS_ALL) $(HARDEN) -static-pie $(PROBE) -o $@ -pthread
 $(NATIVE)/vps.node: $(ADDON) $(HEADERS) Makefile | setup-build
 	@mkdir -p $(@D)
 	$(CXX) $(CXXFLAGS_ALL) $(ADDON) -o $@

@@ -3,7 +3,7 @@ import {dirname, join} from 'node:path'
 import {VpsError} from '../errors.ts'
 
 /** What `make native` builds. */
-export type NativeName = 'vps-supervisor' | 'vps-attach' | 'vps-init' | 'vps.node'
+export type NativeName = 'vps-supervisor' | 'vps-attach' | 'vps-init' | 'vps-probe' | 'vps.node'
 
 let root: string | undefined
 
