@@ -10,10 +10,10 @@
 #include <unistd.h>
 
 /* The kernel ends it when the probe ends, however that comes; init reaps it. */
-static _Noreturn void idle(void)
+static _Noreturn void idle(pid_t probe)
 {
         (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-        if (getppid() != 1)
+        if (getppid() == probe) /* else it was gone before it could be named */
                 for (;;)
                         (void)pause();
         _exit(0);
@@ -22,6 +22,7 @@ static _Noreturn void idle(void)
 int breed(char **words)
 {
         int64_t most = number(words[0], 1), children = 0;
+        const pid_t probe = getpid();
         int problem = 0;
 
         say("start %lld\n", (long long)most);
@@ -29,7 +30,7 @@ int breed(char **words)
                 pid_t child = fork();
 
                 if (child == 0)
-                        idle();
+                        idle(probe);
                 if (child < 0)
                         problem = errno;
                 else
