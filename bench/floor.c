@@ -1,8 +1,12 @@
 /* The floor of a start: the system calls that the namespaces and mounts of a server take, straight after one
  * another in one C program, without a plan, a supervisor, a console, masks, capabilities or a seccomp filter.
  *
- *   floor RUNS ROOTFS LAYER CGROUP INIT     ROOTFS: read-only root; LAYER holds upper and work; CGROUP: a
- * cgroup2 directory
+ *   floor RUNS ROOTFS LAYER CGROUP INIT [FILE VALUE…]     ROOTFS: read-only root; LAYER holds upper and work;
+ * CGROUP: a cgroup2 directory
+ *
+ * With pairs of FILE and VALUE what a start with limits does in the cgroup tree is part of it: CGROUP is
+ * made, each value is written to its file in there, and init is born in CGROUP/payload. A FILE that ends in a
+ * slash is a directory to be made. All of it is removed after each run, which is not timed.
  *
  * Prints one line a run: microseconds from before the first fork until init's exec has succeeded. */
 #include <errno.h>
@@ -12,6 +16,7 @@
 #include <linux/securebits.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,6 +35,7 @@ enum { ID_BASE = 1879048192, IDS = 65536 };
 
 struct places {
         const char *rootfs, *layer, *cgroup, *init;
+        char **writes; /* pairs, a null word at the end */
 };
 
 #define CHECK(call)                                                                                          \
@@ -154,9 +160,62 @@ static void become_init(const struct places *places, int go)
         CHECK(execl(places->init, places->init, "true", NULL));
 }
 
+static void write_value(int directory, const char *name, const char *value)
+{
+        int fd;
+
+        CHECK(fd = openat(directory, name, O_WRONLY | O_CLOEXEC));
+        CHECK(write(fd, value, strlen(value)));
+        CHECK(close(fd));
+}
+
+static bool is_directory(const char *name)
+{
+        return name[strlen(name) - 1] == '/';
+}
+
+/* Returns the group that init is born in. */
+static int make_group(const struct places *places)
+{
+        int top, payload;
+
+        if (!places->writes[0]) {
+                CHECK(top = open(places->cgroup, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+                return top;
+        }
+        CHECK(mkdir(places->cgroup, 0755));
+        CHECK(top = open(places->cgroup, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+        for (char **pair = places->writes; *pair; pair += 2) {
+                if (is_directory(pair[0]))
+                        CHECK(mkdirat(top, pair[0], 0755));
+                else
+                        write_value(top, pair[0], pair[1]);
+        }
+        CHECK(payload = openat(top, "payload", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+        CHECK(close(top));
+        return payload;
+}
+
+/* A group is busy for a moment after its last process was reaped. */
+static void remove_group(const struct places *places)
+{
+        char path[4096];
+
+        if (!places->writes[0])
+                return;
+        for (char **pair = places->writes; *pair; pair += 2) {
+                if (!is_directory(pair[0]))
+                        continue;
+                (void)snprintf(path, sizeof(path), "%s/%s", places->cgroup, pair[0]);
+                for (int i = 0; rmdir(path) < 0 && errno == EBUSY && i < 1000; i++)
+                        (void)usleep(1000);
+        }
+        CHECK(rmdir(places->cgroup));
+}
+
 static _Noreturn void start(const struct places *places, int done)
 {
-        int go[2], cgroup, user_ns = make_user_namespace();
+        int go[2], cgroup = make_group(places), user_ns = make_user_namespace();
         pid_t init;
 
         CHECK(pipe2(go, O_CLOEXEC));
@@ -164,7 +223,6 @@ static _Noreturn void start(const struct places *places, int done)
         build_root(places, user_ns);
         (void)setfsuid(0);
         (void)setfsgid(0);
-        CHECK(cgroup = open(places->cgroup, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
         init = clone_with(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS |
                                   CLONE_NEWNET,
                           cgroup);
@@ -200,6 +258,7 @@ static int64_t run(const struct places *places)
         CHECK(waitpid(starter, &status, 0));
         if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
                 _exit(1);
+        remove_group(places);
         return end - begin;
 }
 
@@ -207,11 +266,11 @@ int main(int argc, char **argv)
 {
         struct places places;
 
-        if (argc != 6) {
-                (void)fprintf(stderr, "usage: floor RUNS ROOTFS LAYER CGROUP INIT\n");
+        if (argc < 6 || argc % 2) {
+                (void)fprintf(stderr, "usage: floor RUNS ROOTFS LAYER CGROUP INIT [FILE VALUE…]\n");
                 return 2;
         }
-        places = (struct places){argv[2], argv[3], argv[4], argv[5]};
+        places = (struct places){argv[2], argv[3], argv[4], argv[5], argv + 6};
         for (int i = atoi(argv[1]); i > 0; i--)
                 (void)printf("%lld\n", (long long)run(&places));
         return 0;
