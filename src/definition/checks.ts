@@ -5,9 +5,12 @@
 
 import {nearest} from '../nearest.ts'
 import {capabilityNumber, nearestCapability} from './capabilities.ts'
+import {formatCpuList, parseCpuList} from './cpu-list.ts'
 import type {Complaint} from './kinds.ts'
 import {nameComplaint} from './names.ts'
+import {RLIMITS, rlimitNameHint} from './rlimits.ts'
 import {nearestSignal, signalNumber} from './signals.ts'
+import {formatBytes, parseBytes} from './units.ts'
 import {quote} from './words.ts'
 
 type Check = (value: string) => Complaint | undefined
@@ -110,6 +113,64 @@ export const mountInstead = (value: string): string | undefined => {
   const match = /^(\/[^:]*)(?::(\/[^:]*))?(:ro)?$/.exec(value)
   if (!match) return undefined
   return `write {source: ${match[1]}, target: ${match[2] ?? match[1]}${match[3] ? ', readonly: true' : ''}}`
+}
+
+export const CPU_LIST_PATTERN = '^[0-9]+(-[0-9]+)?(, ?[0-9]+(-[0-9]+)?)*$'
+
+export const cpuListCheck: Check = value => {
+  if (parseCpuList(value) !== undefined) return
+  const backwards = /([0-9]+)-([0-9]+)/.exec(value)
+  if (backwards && Number(backwards[1]) > Number(backwards[2]))
+    return complain(`must count upwards, not ${quote(value)}`, `write ${backwards[2]}-${backwards[1]}`)
+  const spread = value.trim().split(/\s+/).join(',')
+  return complain(
+    `must be a list of processors such as 0-1,4, not ${quote(value)}`,
+    parseCpuList(spread) ? `write ${spread}` : undefined,
+  )
+}
+
+/** `1, 0-2` is `0-2`. */
+export const plainCpuList = (value: string): string => formatCpuList(parseCpuList(value) ?? [])
+
+/** A size as the kernel has them: a power of two. */
+export const HUGEPAGE_PATTERN = '^[0-9]+([KMG]iB)$'
+
+export const hugepageSizeCheck: Check = value => {
+  const size = parseBytes(value) ?? parseBytes(`${value.replace(/i?b?$/i, '').toUpperCase()}iB`)
+  const isPage = size !== undefined && size >= 65_536 && Number.isInteger(Math.log2(size))
+  if (isPage && value === formatBytes(size)) return
+  return complain(
+    'is no size of huge pages',
+    isPage ? `did you mean ${formatBytes(size)}?` : 'most processors have 2MiB and 1GiB',
+  )
+}
+
+/** What devices and resources are called by the kernel. */
+export const DEVICE_PATTERN = '^[A-Za-z0-9_][A-Za-z0-9_.:-]*$'
+
+export const deviceNameCheck: Check = value =>
+  matches(DEVICE_PATTERN, value) ? undefined : complain('is no name the kernel would use')
+
+export const rlimitNameCheck: Check = value => {
+  if (Object.hasOwn(RLIMITS, value)) return
+  const near = rlimitNameHint(value) ?? didYouMean(nearest(value, Object.keys(RLIMITS)))
+  return complain(
+    'is none of the limits of setrlimit(2)',
+    near ?? `they are ${Object.keys(RLIMITS).join(', ')}`,
+  )
+}
+
+/** What a profile may be called: it names a file. */
+export const PROFILE_PATTERN = '^[a-z0-9][a-z0-9._-]{0,62}$'
+
+export const profileNameCheck: Check = value => {
+  if (matches(PROFILE_PATTERN, value) && !value.endsWith('.yaml')) return
+  const says = `must be made of lower-case letters, digits, dots, dashes and underscores, not ${quote(value)}`
+  const better = value
+    .toLowerCase()
+    .replace(/^.*\//, '')
+    .replace(/\.ya?ml$/, '')
+  return complain(says, matches(PROFILE_PATTERN, better) ? didYouMean(better) : undefined)
 }
 
 export const INIT_WORDS = ['auto', 'persist'] as const

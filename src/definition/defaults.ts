@@ -17,5 +17,9 @@ export function blank(kind: Kind): unknown {
   if (kind.kind === 'list') return []
   if (kind.kind === 'table') return {}
   if (kind.kind === 'flag') return false
-  return kind.kind === 'text' || kind.kind === 'either' || kind.kind === 'choice' ? '' : 0
+  return kind.kind === 'text' || kind.kind === 'either' || kind.kind === 'choice' || kind.kind === 'worded'
+    ? ''
+    : kind.kind === 'rlimit'
+      ? {soft: 'infinity', hard: 'infinity'}
+      : 0
 }

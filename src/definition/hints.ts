@@ -4,7 +4,7 @@
 import {isScalar, isSeq, type Scalar} from 'yaml'
 import type {Kind, Section} from './kinds.ts'
 import {keyText, type Path} from './problems.ts'
-import {formatDuration, parseBytes, parseDuration} from './units.ts'
+import {formatDuration, parseBytes, parseCpus, parseDuration} from './units.ts'
 
 const YES = new Set(['yes', 'y', 'on', '1', 'true', 'enabled'])
 const NO = new Set(['no', 'n', 'off', '0', 'false', 'disabled'])
@@ -31,6 +31,9 @@ function fitsScalar(kind: Kind, value: unknown): boolean {
   if (kind.kind === 'duration') return typeof value === 'string' && parseDuration(value) !== undefined
   if (kind.kind === 'bytes') return typeof value === 'string' && parseBytes(value) !== undefined
   if (kind.kind === 'flag') return typeof value === 'boolean'
+  if (kind.kind === 'whole') return Number.isInteger(value)
+  if (kind.kind === 'cpus') return parseCpus(String(value)) !== undefined
+  if (kind.kind === 'worded') return Object.hasOwn(kind.words, String(value)) || fitsScalar(kind.of, value)
   return false
 }
 
@@ -80,6 +83,17 @@ const TIME_WORDS: readonly [RegExp, string][] = [
   [/^(h|hrs?|hours?)$/i, 'h'],
   [/^(d|days?)$/i, 'd'],
 ]
+
+/** `2 cores` is `2`. */
+export function cpusHint(node: Scalar): string | undefined {
+  const words = String(node.source ?? node.value).trim()
+  const match = /^([0-9]*[.,]?[0-9]+)\s*(%|percent|cpus?|cores?|m)?$/i.exec(words)
+  if (!match?.[1]) return undefined
+  const number = match[1].replace(',', '.').replace(/^\./, '0.')
+  // As Kubernetes counts: 1500m are one and a half.
+  if (match[2] === 'm') return `write ${Number(number) / 1000}`
+  return `write ${number}${/^(%|p)/i.test(match[2] ?? '') ? '%' : ''}`
+}
 
 /** `1M` is one of two. */
 export function bytesHint(node: Scalar): string | undefined {

@@ -5,10 +5,11 @@
 export {ALLOW, type AllowName} from './allow.ts'
 export {type Assignment, parseAssignments} from './assignment.ts'
 export {CAPABILITIES, type CapabilityName, capabilityNumber} from './capabilities.ts'
+export {formatCpuList, MAX_CPUS, parseCpuList} from './cpu-list.ts'
 export {editDefinition} from './edit.ts'
 export {jsonSchema} from './json-schema.ts'
 export {changedKeys, type KeyInfo, keyInfo} from './keys.ts'
-export type {Change} from './kinds.ts'
+export type {Change, RlimitUnit, RlimitValue} from './kinds.ts'
 export {serverName} from './names.ts'
 export {
   InvalidDefinition,
@@ -20,6 +21,26 @@ export {
 } from './parse.ts'
 export {type Grade, keyText, type Origin, type Path, type Problem, renderProblems} from './problems.ts'
 export {referencePage} from './reference.ts'
-export type {Definition, Mount, MountOption, Network, RestartPolicy} from './schema.ts'
+export {RLIMITS, type RlimitName} from './rlimits.ts'
+export type {
+  Definition,
+  Mount,
+  MountOption,
+  Network,
+  Rates,
+  Resources,
+  RestartPolicy,
+} from './schema.ts'
 export {signalNumber} from './signals.ts'
-export {type Bytes, type Duration, formatBytes, formatDuration, parseBytes, parseDuration} from './units.ts'
+export {sysctlPath} from './sysctls.ts'
+export {
+  type Bytes,
+  type Duration,
+  formatBytes,
+  formatCpus,
+  formatDuration,
+  parseBytes,
+  parseCpus,
+  parseDuration,
+  writeBytes,
+} from './units.ts'

@@ -1,6 +1,6 @@
-import type {Key, Kind, Section} from './kinds.ts'
+import type {Key, Kind, Section, TableName} from './kinds.ts'
 import {definitionSchema} from './schema.ts'
-import {BYTES_PATTERN, DURATION_PATTERN, formatBytes, formatDuration} from './units.ts'
+import {BYTES_PATTERN, CPUS_PATTERN, DURATION_PATTERN, formatBytes, formatDuration} from './units.ts'
 
 type JsonSchema = Record<string, unknown>
 
@@ -29,10 +29,11 @@ function sectionSchema(section: Section): JsonSchema {
 
 function keySchema(key: Key): JsonSchema {
   const isComputed = key.defaultSays !== undefined || key.default === undefined
+  const kind = kindSchema(key.is, mayBeEmpty(key.is))
   const after = key.defaultSays ? ` Default: ${key.defaultSays}.` : ''
   return {
     description: `${key.says}${after}`,
-    ...kindSchema(key.is, mayBeEmpty(key.is)),
+    ...(key.default === null ? {anyOf: [kind, {type: 'null'}]} : kind),
     ...(isComputed ? {} : {default: shownDefault(key)}),
   }
 }
@@ -66,8 +67,24 @@ function kindSchema(kind: Kind, empty = false): JsonSchema {
           {type: 'integer', minimum: kind.min, maximum: kind.max},
         ],
       }
+    case 'cpus':
+      return {
+        anyOf: [
+          {type: 'number', minimum: kind.min, maximum: kind.max},
+          {type: 'string', pattern: CPUS_PATTERN},
+        ],
+      }
+    case 'worded':
+      return {anyOf: [...wordSchemas(kind.words), kindSchema(kind.of)]}
+    case 'rlimit':
+      return {
+        anyOf: [
+          {type: 'integer', minimum: 0},
+          {type: 'string', pattern: '^[0-9a-zA-Z.]+(:[0-9a-zA-Z.]+)?$'},
+        ],
+      }
     case 'choice':
-      return {oneOf: Object.entries(kind.values).map(([value, says]) => ({const: value, description: says}))}
+      return {oneOf: wordSchemas(kind.values)}
     case 'list':
       return {
         type: orNull('array'),
@@ -80,7 +97,8 @@ function kindSchema(kind: Kind, empty = false): JsonSchema {
       return {
         type: orNull('object'),
         propertyNames: {pattern: kind.namePattern},
-        additionalProperties: kindSchema(kind.of),
+        ...(kind.names ? {properties: tableSchemas(kind.names)} : {}),
+        additionalProperties: kind.names ? false : kindSchema(kind.of),
       }
     case 'section': {
       const mapping = {...sectionSchema(kind), type: orNull('object')}
@@ -88,6 +106,16 @@ function kindSchema(kind: Kind, empty = false): JsonSchema {
       return short ? {anyOf: [kindSchema(short.is), mapping]} : mapping
     }
   }
+}
+
+function wordSchemas(words: Readonly<Record<string, string>>): JsonSchema[] {
+  return Object.entries(words).map(([word, says]) => ({const: word, description: says}))
+}
+
+function tableSchemas(names: Readonly<Record<string, TableName>>): JsonSchema {
+  return Object.fromEntries(
+    Object.entries(names).map(([name, {is, says}]) => [name, {description: says, ...kindSchema(is)}]),
+  )
 }
 
 function textSchema(kind: Extract<Kind, {kind: 'text'}>): JsonSchema {

@@ -1,5 +1,5 @@
 import {isDeepStrictEqual} from 'node:util'
-import type {Change, Key, Kind} from './kinds.ts'
+import {type Change, type Key, type Kind, tableKind} from './kinds.ts'
 import {keyText, type Path} from './problems.ts'
 import {type Definition, definitionSchema} from './schema.ts'
 
@@ -19,7 +19,7 @@ export function kindAt(path: Path): Kind | undefined {
 
 function kindBelow(kind: Kind, step: string | number): Kind | undefined {
   if (kind.kind === 'section') return Object.hasOwn(kind.keys, step) ? kind.keys[step]?.is : undefined
-  if (kind.kind === 'table') return typeof step === 'string' ? kind.of : undefined
+  if (kind.kind === 'table') return typeof step === 'string' ? tableKind(kind, step) : undefined
   if (kind.kind === 'list') return typeof step === 'number' ? kind.of : undefined
   if (kind.kind === 'either') return kindBelow(kind.list, step)
   return undefined

@@ -65,12 +65,50 @@ export interface List {
   readonly min?: number
 }
 
+/** A number of CPUs, fractions allowed: `1.5`, or `150%` of one. */
+export interface Cpus {
+  readonly kind: 'cpus'
+  readonly min: number
+  readonly max: number
+}
+
+/** One of a few words, or a value. */
+export interface Worded {
+  readonly kind: 'worded'
+  /** Each word with its documentation. */
+  readonly words: Readonly<Record<string, string>>
+  readonly of: Whole | Size
+}
+
+/** What an rlimit counts; microseconds and seconds may be written as a span of time, bytes as an amount of data. */
+export type RlimitUnit = 'count' | 'bytes' | 'seconds' | 'microseconds'
+
+/** A limit of setrlimit(2) after parsing: decimal numbers in the unit of the kernel, or `infinity`. */
+export interface RlimitValue {
+  soft: string
+  hard: string
+}
+
+export interface Rlimit {
+  readonly kind: 'rlimit'
+  readonly unit: RlimitUnit
+}
+
 /** A mapping from names the admin chooses to values of one kind. */
 export interface Table {
   readonly kind: 'table'
   readonly of: Kind
   readonly checkName: (name: string) => Complaint | undefined
   readonly namePattern: string
+  /** The only names there are, where each has documentation and perhaps a kind of its own (of the same type). */
+  readonly names?: Readonly<Record<string, TableName>>
+  /** Names hold dots: in `vps set sysctl.net.core.somaxconn=1024` all that follows the table's key is one name. */
+  readonly dotted?: boolean
+}
+
+export interface TableName {
+  readonly is: Kind
+  readonly says: string
 }
 
 /** A mapping with declared keys. */
@@ -83,6 +121,8 @@ export interface Section {
   readonly open?: boolean
   /** What to write instead of a text that stands where the section should. */
   readonly instead?: (text: string) => string | undefined
+  /** Keys that are known elsewhere but cannot stand here, each with the reason. */
+  readonly refused?: Readonly<Record<string, string>>
 }
 
 /** A text or a list, whichever is written. */
@@ -92,7 +132,20 @@ export interface Either {
   readonly list: List
 }
 
-export type Kind = Text | Flag | Whole | Span | Size | Choice | List | Table | Section | Either
+export type Kind =
+  | Text
+  | Flag
+  | Whole
+  | Span
+  | Size
+  | Cpus
+  | Choice
+  | Worded
+  | Rlimit
+  | List
+  | Table
+  | Section
+  | Either
 
 /** When a change of a key takes effect. */
 export type Change = 'live' | 'restart'
@@ -105,6 +158,7 @@ export interface Key<K extends Kind = Kind> {
   readonly example?: string
   readonly change: Change
   readonly required?: boolean
+  /** Null: not set, and `null` may be written to say so. */
   readonly default?: unknown
   /** What the default is, where it is computed from elsewhere. */
   readonly defaultSays?: string
@@ -130,6 +184,15 @@ export const duration = (min: Duration, max: Duration): Span & Typed<Duration> =
 })
 export const bytes = (min: Bytes, max: Bytes): Size & Typed<Bytes> => ({kind: 'bytes', min, max})
 
+export const cpus = (min: number, max: number): Cpus & Typed<number> => ({kind: 'cpus', min, max})
+
+export const worded = <W extends string, K extends Whole | Size>(
+  words: Readonly<Record<W, string>>,
+  of: K,
+): Worded & Typed<W | ValueOf<K>> => ({kind: 'worded', words, of})
+
+export const rlimit = (unit: RlimitUnit): Rlimit & Typed<RlimitValue> => ({kind: 'rlimit', unit})
+
 export const choice = <V extends string>(values: Readonly<Record<V, string>>): Choice & Typed<V> => ({
   kind: 'choice',
   values,
@@ -143,15 +206,21 @@ export const list = <K extends Kind>(of: K, limits: {min?: number} = {}): List &
 
 export const table = <K extends Kind>(
   of: K,
-  names: Pick<Table, 'checkName' | 'namePattern'>,
+  names: Pick<Table, 'checkName' | 'namePattern' | 'names' | 'dotted'>,
 ): Table & Typed<Record<string, ValueOf<K>>> => ({kind: 'table', of, ...names})
+
+/** The kind of the value with a name. */
+export function tableKind(kind: Table, name: string): Kind {
+  const known = kind.names && Object.hasOwn(kind.names, name) ? kind.names[name] : undefined
+  return known?.is ?? kind.of
+}
 
 type Keys = Readonly<Record<string, Key>>
 type SectionValue<S extends Keys> = {-readonly [N in keyof S]: ValueOf<S[N]['is']>}
 
 export const section = <S extends Keys>(
   keys: S,
-  hints: Pick<Section, 'instead'> = {},
+  hints: Pick<Section, 'instead' | 'refused'> = {},
 ): Section & Typed<SectionValue<S>> => ({kind: 'section', keys, ...hints})
 
 /** A section that keeps keys it does not know, and can be written as one text. */
@@ -177,6 +246,17 @@ export const key = <K extends Kind>(is: K, facts: Facts & {default: ValueOf<K>})
 
 /** A key that must be there. */
 export const required = <K extends Kind>(is: K, facts: Facts): Key<K> => ({is, required: true, ...facts})
+
+/** A key that may be left unset: its value is null then, and `defaultSays` tells what that means. */
+export const optional = <K extends Kind>(
+  is: K,
+  facts: Facts & {defaultSays: string},
+): Key<Kind & Typed<ValueOf<K> | null>> => ({
+  // Null is in the type of the value only: what may be written is still what the kind says.
+  is: is as unknown as Kind & Typed<ValueOf<K> | null>,
+  ...facts,
+  default: null,
+})
 
 /** A key whose value is a section; its default is that of its keys. */
 export const group = <K extends Section>(is: K, facts: Facts): Key<K> => ({is, ...facts})

@@ -13,8 +13,9 @@ import {nearest} from '../nearest.ts'
 import {blank, defaultOf} from './defaults.ts'
 import {describe, keyName, originAt, type Place, placeOf, type Source} from './document.ts'
 import {listHint, sectionHint, tableHint, whereElse} from './hints.ts'
-import type {Either, Kind, List, Section, Table} from './kinds.ts'
+import {type Either, type Kind, type List, type Section, type Table, tableKind} from './kinds.ts'
 import {keyText, type Path, type Problem} from './problems.ts'
+import {RLIMIT_EXPECTED} from './rlimits.ts'
 import {controlComplaint, found, readScalar, type ScalarKind} from './scalars.ts'
 import {either, printable, quote} from './words.ts'
 
@@ -100,9 +101,8 @@ export class Reader {
     for (const [name, pair] of this.#pairs(node, path)) {
       const key = Object.hasOwn(kind.keys, name) ? kind.keys[name] : undefined
       if (key) {
-        const value = this.#isLeftOut(key.is, pair.value)
-          ? undefined
-          : this.#readPair(key.is, pair, [...path, name])
+        const isUnset = this.#isLeftOut(key.is, pair.value) || (key.default === null && isNull(pair.value))
+        const value = isUnset ? undefined : this.#readPair(key.is, pair, [...path, name])
         values.set(name, value === undefined ? defaultOf(key) : value)
       } else if (kind.open) values.set(name, this.#plain(pair.value, [...path, name]))
       else meant.add(this.#unknown(kind, name, pair, path) ?? '')
@@ -153,7 +153,7 @@ export class Reader {
         const message = `${keyText(path)}: ${quote(name)} ${complaint.says}`
         this.report(pair.key, [...path, name], message, complaint.suggestion)
       }
-      const value = this.#readPair(kind.of, pair, [...path, name])
+      const value = this.#readPair(tableKind(kind, name), pair, [...path, name])
       if (value !== undefined && !complaint) values.set(name, value)
     }
     return Object.fromEntries(values)
@@ -234,7 +234,7 @@ export class Reader {
   #readPair(kind: Kind, pair: Pair, path: Path): unknown {
     // An empty value has no place of its own: the key stands for it.
     if (isEmpty(pair.value) && !hasTag(pair.value)) {
-      return kind.kind === 'text' && kind.anyScalar
+      return kind.kind === 'text' && kind.anyScalar && !kind.check
         ? this.#noValue(pair.key, path, 'for the empty text write ""')
         : this.#noValue(pair.key, path)
     }
@@ -307,6 +307,11 @@ function isEmpty(node: unknown): boolean {
   return node === null || node === undefined || (isScalar(node) && node.value === null)
 }
 
+/** Whether `null` is written, as opposed to nothing. */
+function isNull(node: unknown): boolean {
+  return isScalar(node) && node.value === null && Boolean(node.source) && !hasTag(node)
+}
+
 function hasTag(node: unknown): boolean {
   return Boolean((node as Node | null)?.tag)
 }
@@ -329,6 +334,12 @@ function expected(kind: Kind): string {
       return 'a span of time such as 30s'
     case 'bytes':
       return 'an amount of data such as 1MiB'
+    case 'cpus':
+      return 'a number of CPUs such as 1.5 or 150%'
+    case 'worded':
+      return `${expected(kind.of)} or ${either(Object.keys(kind.words))}`
+    case 'rlimit':
+      return RLIMIT_EXPECTED[kind.unit]
     case 'choice':
       return either(Object.keys(kind.values))
     case 'list':

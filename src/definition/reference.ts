@@ -1,6 +1,7 @@
 import {ALLOW} from './allow.ts'
 import {CAPABILITIES} from './capabilities.ts'
 import type {Choice, Key, Kind} from './kinds.ts'
+import {RLIMIT_EXPECTED} from './rlimits.ts'
 import {definitionSchema} from './schema.ts'
 import {formatBytes, formatDuration} from './units.ts'
 import {either} from './words.ts'
@@ -80,13 +81,22 @@ function entry(path: string, key: Key): string[] {
 
 function choices(kind: Kind): string[] {
   if (kind.kind === 'list') return choices(kind.of)
+  if (kind.kind === 'worded') return [words(kind.words)]
+  if (kind.kind === 'table' && kind.names)
+    return [
+      Object.entries(kind.names)
+        .map(([name, {is, says}]) => `- \`${name}\` (${typeOf(is)}): ${says}`)
+        .join('\n'),
+    ]
   if (kind.kind !== 'choice') return []
   if (isAllow(kind)) return ['What each opens: see [What can be allowed](#what-can-be-allowed).']
-  return [
-    Object.entries(kind.values)
-      .map(([value, says]) => `- \`${value}\`: ${says}`)
-      .join('\n'),
-  ]
+  return [words(kind.values)]
+}
+
+function words(documented: Readonly<Record<string, string>>): string {
+  return Object.entries(documented)
+    .map(([word, says]) => `- \`${word}\`: ${says}`)
+    .join('\n')
 }
 
 function isAllow(kind: Choice): boolean {
@@ -96,6 +106,7 @@ function isAllow(kind: Choice): boolean {
 /** The keys of a section, or of the sections in a list. */
 function below(path: string, kind: Kind): string[] {
   if (kind.kind === 'list') return below(`${path}[]`, kind.of)
+  if (kind.kind === 'table') return below(`${path}.NAME`, kind.of)
   if (kind.kind !== 'section') return []
   return Object.entries(kind.keys).flatMap(([name, key]) => {
     const here = `${path}.${name}`
@@ -115,6 +126,12 @@ function typeOf(kind: Kind): string {
       return `a span of time from ${formatDuration(kind.min)} to ${formatDuration(kind.max)}`
     case 'bytes':
       return `an amount of data from ${formatBytes(kind.min)} to ${formatBytes(kind.max)}`
+    case 'cpus':
+      return `a number of CPUs from ${kind.min} to ${kind.max}, or percent of one`
+    case 'worded':
+      return `${typeOf(kind.of)}, or ${either(Object.keys(kind.words).map(word => `\`${word}\``))}`
+    case 'rlimit':
+      return RLIMIT_EXPECTED[kind.unit]
     case 'choice':
       return either(Object.keys(kind.values).map(value => `\`${value}\``))
     case 'list':
@@ -150,7 +167,9 @@ const UNITS = `## Units
 - **Spans of time** carry their unit: \`500ms\`, \`30s\`, \`10m\`, \`2h\`, \`1d\`, or several with the largest first, as in
   \`1h30m\`. A plain number is refused, except \`0\`.
 - **Amounts of data**: \`KiB\`, \`MiB\`, \`GiB\`, \`TiB\` count in 1024; \`kB\`, \`MB\`, \`GB\`, \`TB\` in 1000; a plain number
-  counts bytes. \`1.5GiB\` is fine. A bare \`k\`, \`M\` or \`G\` is refused, as it means 1000 to some and 1024 to others.`
+  counts bytes. \`1.5GiB\` is fine. A bare \`k\`, \`M\` or \`G\` is refused, as it means 1000 to some and 1024 to others.
+- **CPUs**: \`1.5\` is the time of one and a half processors, \`150%\` the same.
+- **\`null\`** says that a key without a default is not set, also where a profile sets it.`
 
 function allowChapter(): string {
   const rows = Object.entries(ALLOW).map(([name, says]) => `- \`${name}\`: ${says}`)

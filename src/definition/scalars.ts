@@ -5,9 +5,10 @@
 import {isScalar, type Scalar} from 'yaml'
 import {nearest} from '../nearest.ts'
 import {describe} from './document.ts'
-import {bytesHint, durationHint, flagHint} from './hints.ts'
-import type {Choice, Complaint, Kind, Size, Span, Text, Whole} from './kinds.ts'
-import {formatBytes, formatDuration, parseBytes, parseDuration} from './units.ts'
+import {bytesHint, cpusHint, durationHint, flagHint} from './hints.ts'
+import type {Choice, Complaint, Cpus, Kind, Rlimit, Size, Span, Text, Whole, Worded} from './kinds.ts'
+import {readRlimit} from './rlimits.ts'
+import {formatBytes, formatDuration, parseBytes, parseCpus, parseDuration} from './units.ts'
 import {CONTROL, either, quote} from './words.ts'
 
 export type ScalarKind = Exclude<Kind, {kind: 'section' | 'table' | 'list' | 'either'}>
@@ -32,8 +33,14 @@ export function readScalar(kind: ScalarKind, node: Scalar): Read {
       return readDuration(kind, node)
     case 'bytes':
       return readBytes(kind, node)
+    case 'cpus':
+      return readCpus(kind, node)
     case 'choice':
       return readChoice(kind, node)
+    case 'worded':
+      return readWorded(kind, node)
+    case 'rlimit':
+      return readRlimitNode(kind, node)
   }
 }
 
@@ -87,9 +94,37 @@ function readDuration(kind: Span, node: Scalar): Read {
 }
 
 function readBytes(kind: Size, node: Scalar): Read {
-  const value = parseBytes(typeof node.value === 'string' ? node.value : (node.source ?? String(node.value)))
+  const value = parseBytes(written(node))
   if (value !== undefined) return within(kind, value, formatBytes)
   return wrong('must be an amount of data such as 1MiB', node, bytesHint(node))
+}
+
+function readCpus(kind: Cpus, node: Scalar): Read {
+  const value = parseCpus(written(node))
+  if (value !== undefined) return within(kind, value, number => `${number}`)
+  return wrong('must be a number of CPUs such as 1.5 or 150%', node, cpusHint(node))
+}
+
+function readWorded(kind: Worded, node: Scalar): Read {
+  const words = Object.keys(kind.words)
+  if (typeof node.value === 'string' && words.includes(node.value)) return {value: node.value}
+  const read = readScalar(kind.of, node)
+  if ('value' in read) return read
+  const near = typeof node.value === 'string' ? nearest(node.value, words) : undefined
+  // A number that is out of bounds is a complaint of its own.
+  if (!read.says.includes(', not ') || read.says.startsWith('must be from')) return read
+  const suggestion = read.suggestion ?? (near && `did you mean ${near}?`)
+  const says = read.says.replace(', not ', ` or ${either(words)}, not `)
+  return suggestion === undefined ? {says} : {says, suggestion}
+}
+
+function readRlimitNode(kind: Rlimit, node: Scalar): Read {
+  return readRlimit(written(node), kind.unit)
+}
+
+/** The text of a value that YAML may have taken for a number. */
+function written(node: Scalar): string {
+  return typeof node.value === 'string' ? node.value : (node.source ?? String(node.value))
 }
 
 function readChoice(kind: Choice, node: Scalar): Read {

@@ -24,6 +24,7 @@ import {
   whole,
 } from './kinds.ts'
 import {NAME_PATTERN} from './names.ts'
+import {enforce, limits, profiles, resources, sysctl} from './resource-keys.ts'
 
 const SECOND = 1000
 const HOUR = 3600 * SECOND
@@ -126,6 +127,13 @@ export const definitionSchema = section({
     change: 'live',
     default: [],
     aka: ['labels', 'groups'],
+  }),
+  profiles: key(profiles, {
+    says: 'Partial definitions to build on, from `/etc/vps/profiles/NAME.yaml`, in this order: what a later one says wins, and what is written here wins over all of them. Mappings are merged key by key; a list or a single value replaces the one before. `vps show --effective` says where each value comes from.',
+    example: '[debian, small]',
+    change: 'live',
+    default: [],
+    aka: ['profile', 'extends', 'inherit', 'inherits', 'base', 'include', 'ostemplate'],
   }),
   template: key(
     openSection(
@@ -242,6 +250,33 @@ export const definitionSchema = section({
       aka: ['confinement'],
     },
   ),
+  resources: group(resources, {
+    says: 'What the server may take of the host, and what it always has. Everything is enforced by cgroup v2 and read back; a limit that this host cannot enforce keeps the server from starting (see `enforce`).',
+    example: '{cpu: {limit: 1.5}, memory: {limit: 1GiB, swap: 0}, pids: 500}',
+    change: 'live',
+    aka: ['resource', 'cgroup', 'quota', 'quotas'],
+  }),
+  limits: key(limits, {
+    says: 'Limits of setrlimit(2), for every process of the server. A number is both the soft and the hard limit; `soft:hard` sets them apart; `unlimited` is none. They bound a process or a user; for the server as a whole see `resources`.',
+    example: '{nofile: 1024:65536, memlock: 64MiB, core: 0}',
+    change: 'restart',
+    default: {},
+    aka: ['rlimits', 'rlimit', 'ulimit', 'ulimits', 'prlimit'],
+  }),
+  sysctl: key(sysctl, {
+    says: 'Settings of the kernel, of the namespaces that are the own of the server: `net.*` (not with `network: host`), `fs.mqueue.*`, `user.max_*` and the `kernel.{sem,shm*,msg*}` of System V IPC. With dots, or with slashes as below `/proc/sys`.',
+    example: '{net.ipv4.ip_forward: 1, net.core.somaxconn: 4096}',
+    change: 'restart',
+    default: {},
+    aka: ['sysctls', 'kernel', 'tunables'],
+  }),
+  enforce: key(enforce, {
+    says: 'What to do when this host cannot enforce a limit that is written here, for example because a controller is mounted as cgroup v1.',
+    example: 'best-effort',
+    change: 'restart',
+    default: 'strict',
+    aka: ['allow-unenforced', 'allowUnenforced', 'unenforced', 'strict'],
+  }),
   restart: group(
     section({
       policy: key(
@@ -350,3 +385,5 @@ export type Mount = Definition['mounts'][number]
 export type MountOption = Mount['options'][number]
 export type RestartPolicy = Definition['restart']['policy']
 export type Network = Definition['network']
+export type Resources = Definition['resources']
+export type Rates = Resources['io']['read']

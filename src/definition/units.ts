@@ -25,8 +25,9 @@ const DATA: ReadonlyMap<string, number> = new Map([
   ['TiB', 1024 ** 4],
 ])
 
-/** JSON Schema patterns of both, for editors; `parseDuration` and `parseBytes` are the truth. */
+/** JSON Schema patterns, for editors; `parseDuration` and `parseBytes` are the truth. */
 export const DURATION_PATTERN = '^(0|(?=.)([0-9]+d)?([0-9]+h)?([0-9]+m)?([0-9]+s)?([0-9]+ms)?)$'
+export const CPUS_PATTERN = '^[0-9]+(\\.[0-9]+)?%?$'
 export const BYTES_PATTERN = '^[0-9]+(\\.[0-9]+)?(B|[kMGT]B|[KMGT]iB)?$'
 
 /**
@@ -67,6 +68,28 @@ export function parseBytes(text: string): Bytes | undefined {
   const factor = match[2] === '' ? 1 : DATA.get(match[2] ?? '')
   const bytes = Number(match[1]) * (factor ?? Number.NaN)
   return Number.isSafeInteger(bytes) ? bytes : undefined
+}
+
+/**
+ * Reads a number of CPUs: `2`, `0.5`, or as percent of one, `150%`. Rounded to what the scheduler can count, a hundred
+ * thousandth (1 us of a period of 100 ms). Undefined when the text is none.
+ */
+export function parseCpus(text: string): number | undefined {
+  const match = /^([0-9]+(?:\.[0-9]+)?)(%?)$/.exec(text)
+  if (!match) return undefined
+  const cpus = Number(match[1]) / (match[2] ? 100 : 1)
+  return Math.round(cpus * 100_000) / 100_000
+}
+
+/** `1 CPU`, `1.5 CPUs`. */
+export function formatCpus(cpus: number): string {
+  return `${cpus} CPU${cpus === 1 ? '' : 's'}`
+}
+
+/** Bytes as the file may hold them: with a unit where that is exact, else the plain number. */
+export function writeBytes(bytes: Bytes): string {
+  const text = formatBytes(bytes)
+  return parseBytes(text) === bytes ? text : `${bytes}`
 }
 
 /**

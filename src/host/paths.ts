@@ -13,6 +13,8 @@ export interface HostPaths {
   readonly hostConfig: string
   /** `etc/vps/servers`, one NAME.yaml per server */
   readonly definitions: string
+  /** `etc/vps/profiles`, one NAME.yaml per profile; need not exist */
+  readonly profiles: string
   /** `etc/vps/templates`, the admin's own templates */
   readonly templates: string
   /** `var/lib/vps/images` */
@@ -66,6 +68,7 @@ export function hostPaths(root: string = process.env.VPS_ROOT ?? ''): HostPaths 
     run,
     hostConfig: join(etc, 'host.yaml'),
     definitions: join(etc, 'servers'),
+    profiles: join(etc, 'profiles'),
     templates: join(etc, 'templates'),
     images: join(lib, 'images'),
     servers: join(lib, 'servers'),

@@ -26,6 +26,60 @@ import {
 
 const good = fileURLToPath(new URL('definitions/good/', import.meta.url))
 
+const NO_RATES = {bps: null, iops: null}
+const NO_LIMITS = {
+  cpu: {cores: null, cpus: null, dedicated: null, limit: null, burst: null, weight: null},
+  memory: {limit: null, high: null, guarantee: null, reserve: null, swap: null, oomGroup: false},
+  pids: null,
+  io: {weight: null, latency: null, read: NO_RATES, write: NO_RATES, devices: []},
+  hugepages: {},
+  rdma: {},
+  misc: {},
+} satisfies Definition['resources']
+
+const MIB = 1024 ** 2
+
+/** What good/every-key.yaml says about limits. */
+const EVERY_LIMIT = {
+  profiles: [],
+  resources: {
+    cpu: {cores: 4, cpus: null, dedicated: null, limit: 1.5, burst: 0.5, weight: 'idle'},
+    memory: {
+      limit: 1024 * MIB,
+      high: 900 * MIB,
+      guarantee: 256 * MIB,
+      reserve: 512 * MIB,
+      swap: 'none',
+      oomGroup: true,
+    },
+    pids: 500,
+    io: {
+      weight: 200,
+      latency: 10,
+      read: {bps: 100 * MIB, iops: null},
+      write: {bps: 50 * MIB, iops: 2000},
+      devices: [{device: '/dev/sdb', read: NO_RATES, write: {bps: 1_000_000, iops: null}}],
+    },
+    hugepages: {'2MiB': 512 * MIB},
+    rdma: {mlx5_0: {handles: 2, objects: null}},
+    misc: {sev: 10},
+  },
+  limits: {
+    nofile: {soft: '1024', hard: '65536'},
+    memlock: {soft: `${64 * MIB}`, hard: `${64 * MIB}`},
+    core: {soft: '0', hard: 'infinity'},
+    cpu: {soft: '600', hard: '3600'},
+    rttime: {soft: '200000', hard: '200000'},
+    nproc: {soft: 'infinity', hard: 'infinity'},
+  },
+  sysctl: {
+    'net.ipv4.ip_forward': '1',
+    'net/ipv4/tcp_rmem': '4096 87380 6291456',
+    'kernel.shmmax': '68719476736',
+  },
+  enforce: 'best-effort',
+} satisfies Partial<Definition>
+
 describe('good definitions', () => {
   test.each(readdirSync(good).filter(name => name.endsWith('.yaml')))('%s has no problems', async name => {
     const loaded = await loadDefinition(join(good, name))
@@ -70,6 +124,7 @@ describe('good definitions', () => {
       stop: {signal: 'SIGRTMIN+3', timeout: 90_000},
       console: {size: 1_572_864, files: 8},
       network: 'none',
+      ...EVERY_LIMIT,
     } satisfies Definition)
   })
 
@@ -90,6 +145,11 @@ describe('good definitions', () => {
       stop: {signal: 'auto', timeout: 30_000},
       console: {size: 1_048_576, files: 4},
       network: 'none',
+      profiles: [],
+      resources: NO_LIMITS,
+      limits: {},
+      sysctl: {},
+      enforce: 'strict',
     } satisfies Definition)
   })
 
