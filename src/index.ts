@@ -9,6 +9,16 @@ export {ExitCode, VpsError, type VpsErrorOptions} from './errors.ts'
 export type {Check, HostPaths, IdRange, Progress} from './host/index.ts'
 export type {ImageInfo} from './image/index.ts'
 export type {LaunchPlan, LaunchStep} from './launch/index.ts'
+export type {
+  Bound,
+  MonthUse,
+  Pressure,
+  Pressures,
+  RecentPressure,
+  Refusal,
+  ResourceUse,
+  Stall,
+} from './resources/index.ts'
 export {
   type Assignment,
   type AttachOptions,
@@ -22,7 +32,10 @@ export {
   type ProcessRow,
   type Selection,
   type ServerDetails,
+  type ServerMonth,
+  type ServerRefusal,
   type ServerState,
+  type ServerUsage,
   type ServerView,
   type SetReport,
   StartFault,
@@ -30,5 +43,11 @@ export {
   type StartReport,
   type StopOptions,
   type StopReport,
+  sortTop,
+  TOP_ORDERS,
+  type TopOptions,
+  type TopOrder,
+  type TopReport,
+  type TopRow,
   type VerbOptions,
 } from './server/index.ts'

@@ -5,3 +5,32 @@
 export {freezeCgroup, prepareParent, processesIn, removeCgroup, removeParent} from './cgroup.ts'
 export {type CgroupPlace, cgroupPlace, type Scope, serverScope} from './cgroup-place.ts'
 export {enterScope, leaveScope} from './scope.ts'
+export {
+  type Bound,
+  emptiedLedger,
+  hugepageSizes,
+  isMonth,
+  kernelPeaks,
+  type Ledger,
+  type MonthUse,
+  monthName,
+  type Pressure,
+  type Pressures,
+  parseLedger,
+  type Rates,
+  type RecentPressure,
+  type Refusal,
+  type ResourceUse,
+  ratesBetween,
+  readGroup,
+  readIfThere,
+  readMonth,
+  readPressures,
+  readRefusals,
+  recentPressure,
+  resourceUses,
+  type Sample,
+  type Stall,
+  takeSample,
+  usageFiles,
+} from './usage/index.ts'

@@ -18,6 +18,7 @@ import {pause, resume} from './freeze.ts'
 import {findLeftovers, leftoversCheck, repairAll, unseenLeftovers} from './leftovers.ts'
 import {type ListFilter, list, resolveNames, type Selection, serverNames} from './list.ts'
 import {type LogOptions, logs} from './logs.ts'
+import {months, type ServerMonth} from './months.ts'
 import {planStart} from './plan.ts'
 import {processes} from './processes.ts'
 import {rename} from './rename.ts'
@@ -26,6 +27,7 @@ import {isServer, openSession, requireServer} from './session.ts'
 import {show} from './show.ts'
 import {type StartOptions, start, waitReady} from './start.ts'
 import {type StopOptions, stop} from './stop.ts'
+import {type TopOptions, type TopReport, top} from './top.ts'
 import type {
   Context,
   ProcessRow,
@@ -35,6 +37,7 @@ import type {
   StartReport,
   StopReport,
 } from './types.ts'
+import {refusals, resetUsage, type ServerRefusal, type ServerUsage, usage} from './usage.ts'
 
 /** What every verb takes: who is told what it does. */
 export interface VerbOptions {
@@ -189,6 +192,32 @@ export class Host {
   async processes(names?: readonly string[]): Promise<ProcessRow[]> {
     const known = names === undefined ? serverNames(this.paths) : await this.resolve({names})
     return await processes(this.paths, known)
+  }
+
+  /** What servers use, have used and were refused, sorted by name; default: all. */
+  async usage(filter: ListFilter = {}): Promise<ServerUsage[]> {
+    return await usage(this.#context(), filter)
+  }
+
+  /** Begins a server's counts and peaks anew. */
+  async resetUsage(name: string, {progress}: VerbOptions = {}): Promise<void> {
+    const context = this.#context(progress)
+    await this.#locked(context, 'reset the usage of', name, () => resetUsage(context, name))
+  }
+
+  /** What servers were refused, oldest first. @param after Unix milliseconds: only what came since */
+  async refusals(selection: Selection = {all: true}, after = 0): Promise<ServerRefusal[]> {
+    return await refusals(this.#context(), selection, after)
+  }
+
+  /** What servers used in a month (`2026-11`, `now`, `last`), those included that were destroyed since. */
+  async months(month: string, selection: Selection = {all: true}): Promise<ServerMonth[]> {
+    return await months(this.#context(), month, selection)
+  }
+
+  /** A report on all running servers every two seconds, or as `intervalMs` says, until the consumer stops. */
+  async *top(options: TopOptions = {}): AsyncGenerator<TopReport> {
+    yield* top(this.paths, options)
   }
 
   /** For `execAttach`: runs a command in a running server. */

@@ -10,8 +10,17 @@ export {type ExplainedPlan, Host, type HostOptions, type VerbOptions} from './ho
 export type {Leftover} from './leftovers.ts'
 export type {ListFilter, Selection} from './list.ts'
 export type {LogOptions} from './logs.ts'
+export type {ServerMonth} from './months.ts'
 export type {StartOptions} from './start.ts'
 export type {StopOptions} from './stop.ts'
+export {
+  sortTop,
+  TOP_ORDERS,
+  type TopOptions,
+  type TopOrder,
+  type TopReport,
+  type TopRow,
+} from './top.ts'
 export type {
   Phase,
   ProcessRow,
@@ -22,3 +31,4 @@ export type {
   StartReport,
   StopReport,
 } from './types.ts'
+export type {ServerRefusal, ServerUsage} from './usage.ts'

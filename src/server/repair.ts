@@ -1,5 +1,6 @@
 import {existsSync} from 'node:fs'
 import {rm} from 'node:fs/promises'
+import {dirname} from 'node:path'
 import {
   claimIdSlot,
   listIdSlots,
@@ -9,11 +10,13 @@ import {
   renameDurable,
   renameIdSlot,
   serverPaths,
+  storagePaths,
   syncDirectory,
   takeIdSlot,
 } from '../host/index.ts'
 import {removeStorage} from '../storage/index.ts'
 import {type Journal, journalsOf} from './journal.ts'
+import {keepMonths} from './kept-months.ts'
 import {fileKey, readRecordAt, type ServerRecord, writeRecord} from './record.ts'
 import {cleanRun} from './remains.ts'
 import type {Context} from './types.ts'
@@ -76,6 +79,8 @@ export async function completeDestroy(
   }
   const record = readRecordAt(path)
   await removeTree(run)
+  await removeStorage(dirname(storagePaths(path).upper)) // first what takes space, for the disk may be full
+  await keepMonths(context.paths, name, path)
   await removeStorage(path)
   if (!existsSync(serverPaths(context.paths, name).storage)) await releaseSlots(context, name)
   else if (record !== undefined) await releaseIdSlot(context.paths, record.slot, name)

@@ -1,0 +1,63 @@
+import {type HostPaths, serverPaths} from '../host/index.ts'
+import {type MonthUse, monthName, readMonth, usageFiles} from '../resources/index.ts'
+import {type Destroyed, destroyedServers} from './kept-months.ts'
+import {resolveNames, type Selection, serverNames} from './list.ts'
+import {readRecord} from './record.ts'
+import {noSuchServer} from './session.ts'
+import type {Context} from './types.ts'
+import {saveAccounts} from './usage.ts'
+
+/** What a server used in one month, for a bill. */
+export interface ServerMonth extends MonthUse {
+  readonly name: string
+  /** Tells servers apart that had one name after another; stable over renames. */
+  readonly uuid: string | null
+  /** YYYY-MM in UTC */
+  readonly month: string
+  /** The server is gone; its months are kept. */
+  readonly destroyed: boolean
+}
+
+/**
+ * What servers used in `month` (`2026-11`, `now`, `last`), destroyed ones included; those that used nothing are left out. A
+ * name means the server that has it and those that had it when they were destroyed.
+ * @throws VpsError WRONG_USE for what is no month; NO_SUCH_SERVER for a name that nothing has or had
+ */
+export async function months(context: Context, month: string, selection: Selection): Promise<ServerMonth[]> {
+  const {paths} = context
+  const wanted = monthName(month)
+  const gone = destroyedServers(paths)
+  const {living, dead} = await chosen(paths, selection, gone)
+  await saveAccounts(context, living)
+  const rows = [
+    ...living.map(name => ({
+      name,
+      uuid: readRecord(paths, name)?.uuid ?? null,
+      directory: usageFiles(serverPaths(paths, name).storage).months,
+      destroyed: false,
+    })),
+    ...dead.map(server => ({...server, destroyed: true})),
+  ]
+  return rows
+    .flatMap(({directory, ...row}) => {
+      const use = readMonth(directory, wanted)
+      return use === undefined ? [] : [{...row, month: wanted, ...use}]
+    })
+    .sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0))
+}
+
+async function chosen(
+  paths: HostPaths,
+  {names = [], tag, all}: Selection,
+  gone: readonly Destroyed[],
+): Promise<{living: string[]; dead: readonly Destroyed[]}> {
+  if (all) return {living: serverNames(paths), dead: gone}
+  const known = new Set(serverNames(paths))
+  const dead = gone.filter(({name}) => names.includes(name))
+  for (const name of names)
+    if (!known.has(name) && !dead.some(server => server.name === name)) throw noSuchServer(name)
+  const present = names.filter(name => known.has(name))
+  const living =
+    present.length > 0 || tag !== undefined ? await resolveNames(paths, {names: present, tag}) : []
+  return {living, dead}
+}
