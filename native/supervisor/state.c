@@ -1,6 +1,7 @@
 #include "state.h"
 
 #include "cleanup.h"
+#include "files.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -52,56 +53,12 @@ int state_text(const struct server *server, char *text, size_t size)
         return length < (int)size ? length : (int)size - 1;
 }
 
-/* A short write is what a full disk does. */
-static int write_all(int file, const char *data, size_t length)
-{
-        ssize_t put = write(file, data, length);
-
-        if (put >= 0 && put != (ssize_t)length)
-                errno = ENOSPC;
-        return put == (ssize_t)length ? 0 : -1;
-}
-
-/* Readers see the old text or the new one, never half of it. */
-static int replace(int dir, const char *name, const char *text, size_t length)
-{
-        char temporary[64];
-        _cleanup_fd_ int file = -1;
-        int error;
-
-        (void)snprintf(temporary, sizeof(temporary), ".%s.new", name);
-        file = openat(dir, temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-        if (file < 0)
-                return -1;
-        if (write_all(file, text, length) == 0 && renameat(dir, temporary, dir, name) == 0)
-                return 0;
-        error = errno;
-        (void)unlinkat(dir, temporary, 0);
-        errno = error;
-        return -1;
-}
-
-/* The room that the old text has. */
-static void overwrite(int dir, const char *name, const char *text, size_t length)
-{
-        _cleanup_fd_ int file = openat(dir, name, O_WRONLY | O_CLOEXEC);
-
-        if (file >= 0 && write_all(file, text, length) == 0)
-                (void)!ftruncate(file, (off_t)length);
-}
-
-/* A full disk is no reason to stop a server, nor to tell what is no longer so. */
-static void renew(int dir, const char *name, const char *text, size_t length)
-{
-        if (replace(dir, name, text, length) < 0)
-                overwrite(dir, name, text, length);
-}
-
 void state_write(const struct server *server)
 {
         char text[8192];
 
-        renew(server->run_dir, "state", text, (size_t)state_text(server, text, sizeof(text)));
+        /* A full disk is no reason to stop a server, nor to tell what is no longer so. */
+        (void)file_renew(server->run_dir, "state", text, (size_t)state_text(server, text, sizeof(text)));
 }
 
 void state_write_exit(const struct server *server, const char *how)
@@ -109,7 +66,7 @@ void state_write_exit(const struct server *server, const char *how)
         char text[256];
         int length = snprintf(text, sizeof(text), "%s %lld\n", how, (long long)time(NULL));
 
-        renew(server->storage_dir, "exit", text, (size_t)length);
+        (void)file_renew(server->storage_dir, "exit", text, (size_t)length);
 }
 
 int state_begin(struct server *server, struct fault *fault)
@@ -118,7 +75,7 @@ int state_begin(struct server *server, struct fault *fault)
 
         server->state = STATE_STARTING;
         server->since = time(NULL);
-        if (replace(server->run_dir, "state", text, (size_t)state_text(server, text, sizeof(text))) < 0)
+        if (file_replace(server->run_dir, "state", text, (size_t)state_text(server, text, sizeof(text))) < 0)
                 return fault_errno_in(fault, "write", plan_setting(&server->plan, "run-dir"), "state");
         return 0;
 }
@@ -138,7 +95,7 @@ int state_store_plan(const struct server *server, struct fault *fault)
 
         if (file < 0)
                 return fault_errno_in(fault, "open", run_dir, "plan");
-        if (write_all(file, server->plan.words.data, server->plan.words.size) < 0)
+        if (file_write_all(file, server->plan.words.data, server->plan.words.size) < 0)
                 return fault_errno_in(fault, "write", run_dir, "plan");
         return 0;
 }
