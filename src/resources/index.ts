@@ -4,6 +4,11 @@
  */
 export {freezeCgroup, prepareParent, processesIn, removeCgroup, removeParent} from './cgroup.ts'
 export {type CgroupPlace, cgroupPlace, type Scope, serverScope} from './cgroup-place.ts'
+export {formatCpuList, parseCpuList} from './cpu-list.ts'
+export {type Desired, desiredLimits} from './desired.ts'
+export type {CpuAssignment} from './desired-cpu.ts'
+export {type NumaNode, type ResourceFacts, resourceFacts} from './facts.ts'
+export type {Group, Limit, Unenforceable} from './limit.ts'
 export {enterScope, leaveScope} from './scope.ts'
 export {
   type Bound,

@@ -1,0 +1,52 @@
+import type {Path} from '../definition/index.ts'
+import {absence} from './controllers.ts'
+import type {ResourceFacts} from './facts.ts'
+import type {Group, Limit, Unenforceable} from './limit.ts'
+
+/** A file that every cgroup has to which its parent hands the controller. */
+const SIGNS: Readonly<Record<string, string>> = {
+  cpu: 'cpu.weight',
+  cpuset: 'cpuset.cpus',
+  memory: 'memory.max',
+  io: 'io.stat',
+  pids: 'pids.max',
+  rdma: 'rdma.max',
+  misc: 'misc.max',
+}
+
+/** What a definition wants of this host, sorted into what the host can do and what it cannot. */
+export class Wishes {
+  readonly limits: Limit[] = []
+  readonly unenforceable: Unenforceable[] = []
+  readonly facts: ResourceFacts
+
+  constructor(facts: ResourceFacts) {
+    this.facts = facts
+  }
+
+  /** @param expect how the kernel spells `value`; default: the same */
+  want(key: Path, group: Group, file: string, value: string, expect = value): void {
+    const controller = file.slice(0, file.indexOf('.'))
+    if (!this.allows(key, controller)) return
+    if (this.lacks(controller, file))
+      this.refuse(key, controller, `the kernel has no ${file}`, 'use a kernel that has it')
+    else this.limits.push({key, controller, group, file, value, expect})
+  }
+
+  /** Whether servers can have the controller; if not, the key is refused. */
+  allows(key: Path, controller: string): boolean {
+    const why = absence(controller, this.facts.controllers)
+    if (why !== undefined) this.refuse(key, controller, why.reason, why.remedy)
+    return why === undefined
+  }
+
+  /** Whether the kernel surely does not have the file: there are cgroups with the controller, and without the file. */
+  lacks(controller: string, file: string): boolean {
+    const {files} = this.facts
+    return files.has(SIGNS[controller] ?? '') && !files.has(file)
+  }
+
+  refuse(key: Path, controller: string, reason: string, remedy: string): void {
+    this.unenforceable.push({key, controller, reason, remedy})
+  }
+}
