@@ -4,13 +4,13 @@
  */
 
 import {nearest} from '../nearest.ts'
+import {formatBytes, parseBytes} from '../units.ts'
 import {capabilityNumber, nearestCapability} from './capabilities.ts'
 import {formatCpuList, parseCpuList} from './cpu-list.ts'
 import type {Complaint} from './kinds.ts'
 import {nameComplaint} from './names.ts'
 import {RLIMITS, rlimitNameHint} from './rlimits.ts'
 import {nearestSignal, signalNumber} from './signals.ts'
-import {formatBytes, parseBytes} from './units.ts'
 import {quote} from './words.ts'
 
 type Check = (value: string) => Complaint | undefined

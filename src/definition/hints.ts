@@ -2,9 +2,9 @@
  * Suggestions: what an admin most likely meant by a wrong value. Each returns a phrase, or undefined when it has no idea.
  */
 import {isScalar, isSeq, type Scalar} from 'yaml'
+import {formatDuration, parseBytes, parseCpus, parseDuration} from '../units.ts'
 import type {Kind, Section} from './kinds.ts'
 import {keyText, type Path} from './problems.ts'
-import {formatDuration, parseBytes, parseCpus, parseDuration} from './units.ts'
 
 const YES = new Set(['yes', 'y', 'on', '1', 'true', 'enabled'])
 const NO = new Set(['no', 'n', 'off', '0', 'false', 'disabled'])

@@ -2,6 +2,18 @@
  * The YAML language of servers: its schema, reading it with every problem at its line and column, changing it with
  * comments kept, and its documentation. Owns what may stand in a definition; knows nothing of how a server is run.
  */
+
+export {
+  type Bytes,
+  type Duration,
+  formatBytes,
+  formatCpus,
+  formatDuration,
+  parseBytes,
+  parseCpus,
+  parseDuration,
+  writeBytes,
+} from '../units.ts'
 export {ALLOW, type AllowName} from './allow.ts'
 export {type Assignment, parseAssignments} from './assignment.ts'
 export {CAPABILITIES, type CapabilityName, capabilityNumber} from './capabilities.ts'
@@ -33,14 +45,3 @@ export type {
 } from './schema.ts'
 export {signalNumber} from './signals.ts'
 export {sysctlPath} from './sysctls.ts'
-export {
-  type Bytes,
-  type Duration,
-  formatBytes,
-  formatCpus,
-  formatDuration,
-  parseBytes,
-  parseCpus,
-  parseDuration,
-  writeBytes,
-} from './units.ts'

@@ -1,6 +1,6 @@
+import {BYTES_PATTERN, CPUS_PATTERN, DURATION_PATTERN, formatBytes, formatDuration} from '../units.ts'
 import type {Key, Kind, Section, TableName} from './kinds.ts'
 import {definitionSchema} from './schema.ts'
-import {BYTES_PATTERN, CPUS_PATTERN, DURATION_PATTERN, formatBytes, formatDuration} from './units.ts'
 
 type JsonSchema = Record<string, unknown>
 

@@ -3,7 +3,7 @@
  * (`read.ts`), the JSON Schema (`json-schema.ts`), the reference page (`reference.ts`) and the editor (`edit.ts`) each
  * walk them; TypeScript derives the types of a definition from them (`ValueOf`).
  */
-import type {Bytes, Duration} from './units.ts'
+import type {Bytes, Duration} from '../units.ts'
 
 /** What a check has against a value: `says` reads on after the key, as in "hostname" + "must be ...". */
 export interface Complaint {

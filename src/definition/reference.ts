@@ -1,9 +1,9 @@
+import {formatBytes, formatDuration} from '../units.ts'
 import {ALLOW} from './allow.ts'
 import {CAPABILITIES} from './capabilities.ts'
 import type {Choice, Key, Kind} from './kinds.ts'
 import {RLIMIT_EXPECTED} from './rlimits.ts'
 import {definitionSchema} from './schema.ts'
-import {formatBytes, formatDuration} from './units.ts'
 import {either} from './words.ts'
 
 /** The page `docs/definition.md`: every key with its documentation, made from the schema. Markdown. */

@@ -1,8 +1,9 @@
 /*
  * The limits of setrlimit(2): their names, what each counts, and how they are written.
  */
+
+import {parseBytes, parseDuration, writeBytes} from '../units.ts'
 import {type Complaint, type RlimitUnit, type RlimitValue, rlimit, type TableName} from './kinds.ts'
-import {parseBytes, parseDuration, writeBytes} from './units.ts'
 
 const named = (unit: RlimitUnit, says: string): TableName => ({is: rlimit(unit), says})
 

@@ -4,11 +4,11 @@
  */
 import {isScalar, type Scalar} from 'yaml'
 import {nearest} from '../nearest.ts'
+import {formatBytes, formatDuration, parseBytes, parseCpus, parseDuration} from '../units.ts'
 import {describe} from './document.ts'
 import {bytesHint, cpusHint, durationHint, flagHint} from './hints.ts'
 import type {Choice, Complaint, Cpus, Kind, Rlimit, Size, Span, Text, Whole, Worded} from './kinds.ts'
 import {readRlimit} from './rlimits.ts'
-import {formatBytes, formatDuration, parseBytes, parseCpus, parseDuration} from './units.ts'
 import {CONTROL, either, quote} from './words.ts'
 
 export type ScalarKind = Exclude<Kind, {kind: 'section' | 'table' | 'list' | 'either'}>

@@ -1,5 +1,7 @@
 import {readFile} from 'node:fs/promises'
 import {ExitCode, VpsError} from '../errors.ts'
+import {nearest} from '../nearest.ts'
+import {type Duration, formatDuration, parseDuration} from '../units.ts'
 import {ifMissing} from './errno.ts'
 import type {HostPaths} from './paths.ts'
 
@@ -12,14 +14,37 @@ export interface IdRange {
   readonly count: number
 }
 
+/** How many times what the host has may be promised to its servers; 1 is no overcommitment. */
+export interface Overcommit {
+  /** The sum of `resources.cpu.limit`, as a multiple of the processors. */
+  readonly cpu: number
+  /** The sum of `resources.memory.limit`, as a multiple of the memory. */
+  readonly memory: number
+  /** The sum of `resources.memory.guarantee`, as a multiple of the memory; above 1 not every guarantee can be kept. */
+  readonly guarantee: number
+  /** The sum of `resources.pids`, as a multiple of the processes the kernel allows. */
+  readonly pids: number
+}
+
+export interface Accounting {
+  /** How often a supervisor saves the accounts of its server; 0: only at the end of a run and at refusals. */
+  readonly interval: Duration
+}
+
 /** What the admin may set in `host.yaml`; every key has a default. */
 export interface HostConfig {
   /** The ids that servers get their ranges from. */
   readonly ids: IdRange
+  readonly overcommit: Overcommit
+  readonly accounting: Accounting
 }
 
-/** Above the container range that systemd documents (up to 0x6FFFFFFF), below its foreign range (0x7FFE0000). */
-export const DEFAULT_CONFIG: HostConfig = {ids: {first: 0x7000_0000, count: 0x0ffe_0000}}
+export const DEFAULT_CONFIG: HostConfig = {
+  /* Above the container range that systemd documents (up to 0x6FFFFFFF), below its foreign range (0x7FFE0000). */
+  ids: {first: 0x7000_0000, count: 0x0ffe_0000},
+  overcommit: {cpu: 4, memory: 1, guarantee: 1, pids: 1},
+  accounting: {interval: 300_000},
+}
 
 /** Reads `host.yaml`; a missing file means the defaults. @throws VpsError BAD_HOST_CONFIG (exit 2) naming every problem */
 export async function readHostConfig(paths: HostPaths): Promise<HostConfig> {
@@ -33,33 +58,80 @@ export async function parseHostConfig(text: string, file: string): Promise<HostC
   const document = parseDocument(text)
   const problems = document.errors.map(error => error.message.split('\n')[0] ?? '')
   const value: unknown = problems.length > 0 ? undefined : document.toJS()
-  const ids = {...DEFAULT_CONFIG.ids, ...readKeys(value, file, problems)}
-  checkRange(ids, problems)
+  const top = topOf(value, file, problems)
+  const section = <T extends object>(name: keyof HostConfig, defaults: T, example: string, read: Read): T =>
+    readSection({name, value: top[name], defaults, example, read}, problems)
+  const {ids, overcommit, accounting} = DEFAULT_CONFIG
+  const config = {
+    ids: section('ids', ids, '{first: 1879048192, count: 268304384}', wholeNumber),
+    overcommit: section('overcommit', overcommit, '{cpu: 4, memory: 1.5}', factor),
+    accounting: section('accounting', accounting, '{interval: 5m}', interval),
+  }
+  checkRange(config.ids, problems)
   if (problems.length > 0) throw badConfig(file, problems)
-  return {ids}
+  return config
 }
 
-function readKeys(value: unknown, file: string, problems: string[]): Partial<IdRange> {
+/** A value of a key, or what it must be. */
+type Read = (value: unknown) => number | string
+
+const wholeNumber: Read = value =>
+  typeof value === 'number' && Number.isSafeInteger(value) ? value : 'must be a whole number'
+
+/** Less than 1 keeps a part of the host free. */
+const factor: Read = value =>
+  typeof value === 'number' && value >= 0.1 && value <= 1000
+    ? value
+    : `must be a factor from 0.1 to 1000, where 1 is all that the host has, not ${JSON.stringify(value)}`
+
+const MINUTE = 60_000
+const DAY = 24 * 60 * MINUTE
+
+const interval: Read = value => {
+  const duration = parseDuration(typeof value === 'number' ? (value === 0 ? '0' : '') : String(value))
+  if (duration === 0 || (duration !== undefined && duration >= MINUTE && duration <= DAY)) return duration
+  const given = duration === undefined ? JSON.stringify(value) : formatDuration(duration)
+  return `must be a span of time from 1m to 1d such as 5m, or 0 for none, not ${given}`
+}
+
+function topOf(value: unknown, file: string, problems: string[]): Record<string, unknown> {
   if (value === undefined || value === null) return {}
-  if (!isMap(value)) {
-    problems.push(`${file} must be a map of keys`)
-    return {}
+  if (isMap(value)) {
+    refuseUnknown(value, Object.keys(DEFAULT_CONFIG), '', problems)
+    return value
   }
-  refuseUnknown(value, ['ids'], '', problems)
-  const ids = value.ids ?? {}
-  if (!isMap(ids)) {
-    problems.push('ids must be a map such as {first: 1879048192, count: 268304384}')
-    return {}
+  problems.push(`${file} must be a map of keys`)
+  return {}
+}
+
+interface SectionSource<T> {
+  readonly name: string
+  readonly value: unknown
+  readonly defaults: T
+  readonly example: string
+  readonly read: Read
+}
+
+/** A section with the defaults of the keys that are not written or wrong. */
+function readSection<T extends object>(
+  {name, value, defaults, example, read}: SectionSource<T>,
+  problems: string[],
+): T {
+  const given = value ?? {}
+  if (!isMap(given)) {
+    problems.push(`${name} must be a map such as ${example}`)
+    return defaults
   }
-  refuseUnknown(ids, ['first', 'count'], 'ids.', problems)
-  const found: {first?: number; count?: number} = {}
-  for (const key of ['first', 'count'] as const) {
-    const number = ids[key]
-    if (number === undefined) continue
-    if (typeof number === 'number' && Number.isSafeInteger(number)) found[key] = number
-    else problems.push(`ids.${key} must be a whole number`)
+  const known = Object.keys(defaults)
+  refuseUnknown(given, known, `${name}.`, problems)
+  const found: Record<string, number> = {}
+  for (const key of known) {
+    if (given[key] === undefined) continue
+    const result = read(given[key])
+    if (typeof result === 'number') found[key] = result
+    else problems.push(`${name}.${key} ${result}`)
   }
-  return found
+  return {...defaults, ...found}
 }
 
 function checkRange({first, count}: IdRange, problems: string[]): void {
@@ -76,8 +148,13 @@ function refuseUnknown(
   prefix: string,
   problems: string[],
 ): void {
-  for (const key of Object.keys(map))
-    if (!known.includes(key)) problems.push(`unknown key ${prefix}${key} (known: ${known.join(', ')})`)
+  for (const key of Object.keys(map)) {
+    if (known.includes(key)) continue
+    const near = nearest(key, known)
+    problems.push(
+      `unknown key ${prefix}${key} (${near === undefined ? `known: ${known.join(', ')}` : `did you mean ${near}?`})`,
+    )
+  }
 }
 
 function isMap(value: unknown): value is Record<string, unknown> {

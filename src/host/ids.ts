@@ -18,17 +18,21 @@ export interface IdSlot {
 }
 
 /** The host ids of `slot`. */
-export function slotRange(config: HostConfig, slot: number): IdRange {
+export function slotRange(config: Pick<HostConfig, 'ids'>, slot: number): IdRange {
   return {first: config.ids.first + slot * IDS_PER_SERVER, count: IDS_PER_SERVER}
 }
 
 /** How many servers the configured range has room for. */
-export function slotCount(config: HostConfig): number {
+export function slotCount(config: Pick<HostConfig, 'ids'>): number {
   return Math.floor(config.ids.count / IDS_PER_SERVER)
 }
 
 /** Takes the lowest free slot whose ids no account and no subordinate range of the host has, and makes that durable. */
-export async function takeIdSlot(paths: HostPaths, config: HostConfig, owner: string): Promise<number> {
+export async function takeIdSlot(
+  paths: HostPaths,
+  config: Pick<HostConfig, 'ids'>,
+  owner: string,
+): Promise<number> {
   await makeDirectory(paths.ids, 0o700)
   const [taken, foreign] = await Promise.all([takenSlots(paths), foreignIdRanges()])
   for (let slot = 0; slot < slotCount(config); slot++) {

@@ -12,10 +12,12 @@ export {
   writeFileAtomic,
 } from './atomic.ts'
 export {
+  type Accounting,
   DEFAULT_CONFIG,
   type HostConfig,
   IDS_PER_SERVER,
   type IdRange,
+  type Overcommit,
   parseHostConfig,
   readHostConfig,
 } from './config.ts'

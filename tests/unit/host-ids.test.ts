@@ -116,17 +116,48 @@ describe('host.yaml', () => {
 
   test('one key may be given alone', async () => {
     expect(await parseHostConfig('ids: {first: 2000000}\n', 'host.yaml')).toEqual({
+      ...DEFAULT_CONFIG,
       ids: {first: 2_000_000, count: DEFAULT_CONFIG.ids.count},
     })
+    const limits = await parseHostConfig(
+      'overcommit: {memory: 1.5}\naccounting: {interval: 0}\n',
+      'host.yaml',
+    )
+    expect(limits).toEqual({
+      ids: DEFAULT_CONFIG.ids,
+      overcommit: {cpu: 4, memory: 1.5, guarantee: 1, pids: 1},
+      accounting: {interval: 0},
+    })
+    expect((await parseHostConfig('accounting: {interval: 90s}', 'h')).accounting.interval).toBe(90_000)
   })
 
   test.each([
-    ['ids: {frist: 1}', 'unknown key ids.frist (known: first, count)'],
-    ['servers: []', 'unknown key servers (known: ids)'],
+    ['ids: {frist: 1}', 'unknown key ids.frist (did you mean first?)'],
+    ['servers: []', 'unknown key servers (known: ids, overcommit, accounting)'],
     ['ids: {first: 1000}', "ids.first must be at least 65536: lower ids are the host's own"],
     ['ids: {count: 10}', 'ids.count must be at least 65536: one server needs that many'],
     ['ids: {first: 4294901760, count: 65536}', 'ids.first + ids.count must stay below 4294967295'],
     ['ids: {first: yes}', 'ids.first must be a whole number'],
+    ['overcommit: {cpus: 4}', 'unknown key overcommit.cpus (did you mean cpu?)'],
+    ['overcommit: {disk: 4}', 'unknown key overcommit.disk (known: cpu, memory, guarantee, pids)'],
+    ['overcommit: 2', 'overcommit must be a map such as {cpu: 4, memory: 1.5}'],
+    [
+      'overcommit: {memory: 150%}',
+      'overcommit.memory must be a factor from 0.1 to 1000, where 1 is all that the host has, not "150%"',
+    ],
+    [
+      'overcommit: {pids: 0}',
+      'overcommit.pids must be a factor from 0.1 to 1000, where 1 is all that the host has, not 0',
+    ],
+    [
+      'accounting: {interval: 300}',
+      'accounting.interval must be a span of time from 1m to 1d such as 5m, or 0 for none, not 300',
+    ],
+    [
+      'accounting: {interval: 5s}',
+      'accounting.interval must be a span of time from 1m to 1d such as 5m, or 0 for none, not 5s',
+    ],
+    ['accounting: {intervall: 5m}', 'unknown key accounting.intervall (did you mean interval?)'],
     ['ids: 7', 'ids must be a map such as {first: 1879048192, count: 268304384}'],
     ['[1]', 'host.yaml must be a map of keys'],
   ])('%s is refused', async (text, problem) => {
@@ -139,7 +170,7 @@ describe('host.yaml', () => {
 
   test('all problems are named at once; bad YAML is one', async () => {
     await expect(parseHostConfig('a: 1\nids: {b: 2}', 'h')).rejects.toThrow(
-      /unknown key a .*; unknown key ids\.b/,
+      /unknown key a .*; unknown key ids\.b .*/,
     )
     await expect(parseHostConfig('ids: {first', 'h')).rejects.toMatchObject({code: 'BAD_HOST_CONFIG'})
   })

@@ -1,5 +1,5 @@
+import {formatDuration} from '../../units.ts'
 import {signalNumber} from '../signals.ts'
-import {formatDuration} from '../units.ts'
 import {quote} from '../words.ts'
 import type {Rule} from './rule.ts'
 
