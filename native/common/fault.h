@@ -15,5 +15,9 @@ int fault_errno(struct fault *fault, const char *call, const char *path);
 /* Of a file by its directory and its name there. */
 int fault_errno_in(struct fault *fault, const char *call, const char *directory, const char *name);
 int fault_set(struct fault *fault, int error, const char *call, const char *path);
+/* The kernel was given `asked` for `name` and refused it (fault_refused, errno as it is), or took it and has
+ * another value now (fault_differs). */
+int fault_refused(struct fault *fault, const char *call, const char *name, const char *asked);
+int fault_differs(struct fault *fault, const char *name, const char *asked, const char *is);
 
 #endif

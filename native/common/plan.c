@@ -10,7 +10,11 @@ static const struct op ops[] = {
         {"network-namespace", ROLE_SUPERVISOR, 0, 0},
         {"guest-namespaces", ROLE_SUPERVISOR, 0, 0},
 
-        {"rlimit", ROLE_LIMITS, 3, 3},
+        {"controllers", ROLE_CGROUP, 2, 2},
+        {"cgroup-write", ROLE_CGROUP, 4, 4},
+        {"devices", ROLE_CGROUP, 0, -1},
+
+        {"rlimit", ROLE_LIMITS, 3, 4},
         {"oom-score-adjust", ROLE_LIMITS, 1, 1},
 
         {"layer", ROLE_BUILDER, 1, 1},
@@ -29,9 +33,11 @@ static const struct op ops[] = {
         {"notify", ROLE_BUILDER, 1, 1},
         {"mask", ROLE_BUILDER, 1, 1},
         {"readonly", ROLE_BUILDER, 1, 1},
+        {"ipc-sysctl", ROLE_BUILDER, 2, 2},
 
         {"hostname", ROLE_GUEST, 1, 1},
         {"loopback", ROLE_GUEST, 0, 0},
+        {"sysctl", ROLE_GUEST, 2, 2},
         {"root", ROLE_GUEST, 0, 0},
         {"file", ROLE_GUEST, 3, 3},
         {"keyring", ROLE_GUEST, 0, 0},

@@ -17,10 +17,12 @@
  * roles. */
 enum role {
         ROLE_SUPERVISOR, /* the supervisor itself, in the host's namespaces */
-        ROLE_LIMITS,     /* the supervisor, on the process that will be init, before that goes on */
-        ROLE_BUILDER,    /* a helper with the host's privileges inside the server's pid, net, ipc and cgroup
-                            namespaces */
-        ROLE_GUEST,      /* the process that becomes init, root of the server's user namespace */
+        ROLE_CGROUP,  /* the supervisor, on the server's cgroup, once in its life: before anything is born in
+                         payload */
+        ROLE_LIMITS,  /* the process that will be init, while it still has the host's privileges */
+        ROLE_BUILDER, /* a helper with the host's privileges inside the server's pid, net, ipc and cgroup
+                         namespaces */
+        ROLE_GUEST,   /* the process that becomes init, root of the server's user namespace */
 };
 
 struct op {

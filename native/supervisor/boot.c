@@ -5,7 +5,6 @@
 #include "cleanup.h"
 #include "guest.h"
 #include "idmap.h"
-#include "limits.h"
 #include "namespaces.h"
 #include "report.h"
 #include "state.h"
@@ -185,7 +184,7 @@ static int raise_server(struct server *server, int channel[2], int report, struc
         int64_t begin = now_us(), born, complete;
         int result;
 
-        if (spawn_init(server, channel, fault) < 0 || limits_apply(server, fault) < 0)
+        if (spawn_init(server, channel, fault) < 0)
                 return -1;
         born = now_us();
         report_phase(report, "spawn", born - begin);

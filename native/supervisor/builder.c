@@ -1,21 +1,29 @@
 #include "builder.h"
 
 #include "syscalls.h"
+#include "sysctl.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 
+/* The builder is root of the host in the server's ipc namespace. */
+static int step_ipc_sysctl(struct builder *builder, const struct step *step, struct fault *fault)
+{
+        (void)builder;
+        return sysctl_set_ipc(step, fault);
+}
+
 static const struct {
         const char *op;
         int (*run)(struct builder *builder, const struct step *step, struct fault *fault);
 } actions[] = {
-        {"layer", step_layer},       {"overlay", step_overlay},   {"bind", step_bind},
-        {"tmpfs", step_tmpfs},       {"proc", step_kernel_fs},    {"sysfs", step_kernel_fs},
-        {"cgroup2", step_kernel_fs}, {"devpts", step_devpts},     {"mqueue", step_kernel_fs},
-        {"mask", step_mask},         {"readonly", step_readonly}, {"directory", step_directory},
-        {"symlink", step_symlink},   {"device", step_device},     {"console", step_console},
-        {"notify", step_notify},
+        {"layer", step_layer},       {"overlay", step_overlay},       {"bind", step_bind},
+        {"tmpfs", step_tmpfs},       {"proc", step_kernel_fs},        {"sysfs", step_kernel_fs},
+        {"cgroup2", step_kernel_fs}, {"devpts", step_devpts},         {"mqueue", step_kernel_fs},
+        {"mask", step_mask},         {"readonly", step_readonly},     {"directory", step_directory},
+        {"symlink", step_symlink},   {"device", step_device},         {"console", step_console},
+        {"notify", step_notify},     {"ipc-sysctl", step_ipc_sysctl},
 };
 
 static int run_step(struct builder *builder, const struct step *step, struct fault *fault)

@@ -54,7 +54,7 @@ int cgroup_make(struct server *server, const struct step *step, int *supervisor_
         return *supervisor_dir < 0 ? -1 : open_payload(server, fault);
 }
 
-static int write_file_at(int dir, const char *name, const char *text)
+int cgroup_write_file(int dir, const char *name, const char *text)
 {
         _cleanup_fd_ int file = openat(dir, name, O_WRONLY | O_CLOEXEC);
 
@@ -97,7 +97,7 @@ static void remove_tree(int parent, const char *name)
 
 int cgroup_kill_guests(const struct server *server)
 {
-        return write_file_at(server->payload, "cgroup.kill", "1");
+        return cgroup_write_file(server->payload, "cgroup.kill", "1");
 }
 
 int cgroup_renew_payload(struct server *server, struct fault *fault)

@@ -14,6 +14,9 @@ int cgroup_renew_payload(struct server *server, struct fault *fault);
 /* SIGKILL to everything of the server, its attached commands included: cgroup.kill. */
 int cgroup_kill_guests(const struct server *server);
 
+/* Writes a file of a group: 0, or a negative errno. */
+int cgroup_write_file(int dir, const char *name, const char *text);
+
 /* Removes what can be removed of the tree; the supervisor's own directory goes when it has left: ending.c. */
 void cgroup_remove(struct server *server);
 

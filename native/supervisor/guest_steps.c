@@ -3,6 +3,7 @@
 #include "cleanup.h"
 #include "confine.h"
 #include "syscalls.h"
+#include "sysctl.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -32,6 +33,14 @@ static int step_loopback(struct guest *guest, const struct step *step, struct fa
         (void)guest;
         (void)step;
         return loopback_up(fault);
+}
+
+/* Before the root is let go: the server's own /proc/sys is read-only, the host's shows each reader its own
+ * namespaces. */
+static int step_sysctl(struct guest *guest, const struct step *step, struct fault *fault)
+{
+        (void)guest;
+        return sysctl_set(step, fault);
 }
 
 /* root: the present directory becomes /, and the host's tree is let go. The mounts came with a copy of the
@@ -166,9 +175,16 @@ static const struct {
         const char *op;
         int (*run)(struct guest *guest, const struct step *step, struct fault *fault);
 } actions[] = {
-        {"hostname", step_hostname},  {"loopback", step_loopback},       {"root", step_root},
-        {"file", step_file},          {"keyring", step_keyring},         {"capabilities", step_capabilities},
-        {"seccomp", step_seccomp},    {"environment", step_environment}, {"exec", exec_init},
+        {"hostname", step_hostname},
+        {"loopback", step_loopback},
+        {"sysctl", step_sysctl},
+        {"root", step_root},
+        {"file", step_file},
+        {"keyring", step_keyring},
+        {"capabilities", step_capabilities},
+        {"seccomp", step_seccomp},
+        {"environment", step_environment},
+        {"exec", exec_init},
         {"exec-vps-init", exec_init},
 };
 

@@ -34,40 +34,100 @@ static int find_resource(const char *name)
         return -1;
 }
 
-/* rlimit NAME SOFT HARD: vps's own defaults. Where the host's root may not raise a hard limit (no
- * CAP_SYS_RESOURCE), the hard limit that it has is the most there is. */
-static int apply_rlimit(pid_t pid, const struct step *step, struct fault *fault)
+/* A default of vps's own. Where the host's root may not raise a hard limit (no CAP_SYS_RESOURCE), the hard
+ * limit that it has is the most there is. */
+static int set_default(int resource, struct rlimit wanted, const char *name, struct fault *fault)
 {
-        struct rlimit wanted = {.rlim_cur = limit_value(step->args[1]),
-                                .rlim_max = limit_value(step->args[2])};
         struct rlimit present;
-        int resource = find_resource(step->args[0]);
 
-        if (resource < 0)
-                return fault_set(fault, EINVAL, "prlimit", step->args[0]);
-        if (prlimit(pid, resource, &wanted, NULL) == 0)
+        if (setrlimit(resource, &wanted) == 0)
                 return 0;
-        if (errno != EPERM || prlimit(pid, resource, NULL, &present) < 0)
-                return fault_errno(fault, "prlimit", step->args[0]);
+        if (errno != EPERM || getrlimit(resource, &present) < 0)
+                return fault_errno(fault, "setrlimit", name);
         wanted.rlim_max = present.rlim_max;
         if (wanted.rlim_cur > wanted.rlim_max)
                 wanted.rlim_cur = wanted.rlim_max;
-        return prlimit(pid, resource, &wanted, NULL) < 0 ? fault_errno(fault, "prlimit", step->args[0]) : 0;
+        return setrlimit(resource, &wanted) < 0 ? fault_errno(fault, "setrlimit", name) : 0;
+}
+
+/* Why the kernel said EPERM: nobody may go beyond fs.nr_open. */
+static bool beyond_nr_open(int resource, rlim_t hard, char *most, size_t size)
+{
+        _cleanup_fd_ int file = -1;
+        ssize_t got;
+
+        if (resource != RLIMIT_NOFILE)
+                return false;
+        file = open("/proc/sys/fs/nr_open", O_RDONLY | O_CLOEXEC);
+        got = file < 0 ? -1 : read(file, most, size - 1);
+        if (got <= 0)
+                return false;
+        most[got] = '\0';
+        most[strcspn(most, "\n")] = '\0';
+        return hard > strtoull(most, NULL, 10);
+}
+
+static int explain_refusal(int resource, const struct step *step, rlim_t hard, struct fault *fault)
+{
+        char present[32] = "infinity", text[128];
+        struct rlimit limit;
+
+        (void)fault_errno(fault, "setrlimit", step->args[0]);
+        if (fault->error != EPERM || getrlimit(resource, &limit) < 0)
+                return -1;
+        if (limit.rlim_max != RLIM_INFINITY)
+                (void)snprintf(present, sizeof(present), "%llu", (unsigned long long)limit.rlim_max);
+        if (beyond_nr_open(resource, hard, present, sizeof(present)))
+                (void)snprintf(text, sizeof(text), "%s, fs.nr_open of this host is %s", step->args[2],
+                               present);
+        else
+                (void)snprintf(text, sizeof(text), "%s, without CAP_SYS_RESOURCE the most is %s",
+                               step->args[2], present);
+        errno = EPERM;
+        return fault_refused(fault, "setrlimit", step->args[0], text);
+}
+
+/* What the admin asked for is there or it is a fault. */
+static int set_asked(int resource, const struct step *step, struct rlimit wanted, struct fault *fault)
+{
+        struct rlimit present;
+        char text[64];
+
+        if (setrlimit(resource, &wanted) < 0)
+                return explain_refusal(resource, step, wanted.rlim_max, fault);
+        if (getrlimit(resource, &present) < 0)
+                return fault_errno(fault, "getrlimit", step->args[0]);
+        if (present.rlim_cur == wanted.rlim_cur && present.rlim_max == wanted.rlim_max)
+                return 0;
+        (void)snprintf(text, sizeof(text), "%llu:%llu", (unsigned long long)present.rlim_cur,
+                       (unsigned long long)present.rlim_max);
+        return fault_differs(fault, step->args[0], step->args[2], text);
+}
+
+/* rlimit NAME SOFT HARD MODE: MODE is default or asked. */
+static int apply_rlimit(const struct step *step, struct fault *fault)
+{
+        struct rlimit wanted = {.rlim_cur = limit_value(step->args[1]),
+                                .rlim_max = limit_value(step->args[2])};
+        bool asked = step->count > 3 && strcmp(step->args[3], "asked") == 0;
+        int resource = find_resource(step->args[0]);
+
+        if (resource < 0)
+                return fault_set(fault, EINVAL, "setrlimit", step->args[0]);
+        return asked ? set_asked(resource, step, wanted, fault)
+                     : set_default(resource, wanted, step->args[0], fault);
 }
 
 /* oom-score-adjust VALUE. Lowering it below what was inherited takes CAP_SYS_RESOURCE; a host root without it
  * has been given the higher score by its own host, and its servers share that fate. */
-static int apply_oom_score(pid_t pid, const struct step *step, struct fault *fault)
+static int apply_oom_score(const struct step *step, struct fault *fault)
 {
-        char path[64];
-        _cleanup_fd_ int file = -1;
+        _cleanup_fd_ int file = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
 
-        (void)snprintf(path, sizeof(path), "/proc/%d/oom_score_adj", pid);
-        file = open(path, O_WRONLY | O_CLOEXEC);
         if (file < 0)
-                return fault_errno(fault, "open", path);
+                return fault_errno(fault, "open", "oom_score_adj");
         if (write(file, step->args[0], strlen(step->args[0])) < 0 && errno != EACCES)
-                return fault_errno(fault, "write", path);
+                return fault_errno(fault, "write", "oom_score_adj");
         return 0;
 }
 
@@ -86,19 +146,19 @@ void limits_shed(void)
                 (void)!write(oom_score, "0", 1);
 }
 
-int limits_apply(struct server *server, struct fault *fault)
+int limits_apply(const struct plan *plan, struct fault *fault)
 {
-        for (size_t i = 0; i < server->plan.count; i++) {
-                const struct step *step = &server->plan.steps[i];
+        for (size_t i = 0; i < plan->count; i++) {
+                const struct step *step = &plan->steps[i];
                 int result = 0;
 
                 if (step->op->role != ROLE_LIMITS)
                         continue;
                 fault->step = (int)i;
                 if (step_is(step, "rlimit"))
-                        result = apply_rlimit(server->init, step, fault);
+                        result = apply_rlimit(step, fault);
                 else
-                        result = apply_oom_score(server->init, step, fault);
+                        result = apply_oom_score(step, fault);
                 if (result < 0)
                         return -1;
         }

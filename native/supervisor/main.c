@@ -7,6 +7,7 @@
  */
 #include "boot.h"
 #include "cgroup.h"
+#include "cgroup_limits.h"
 #include "cleanup.h"
 #include "inheritance.h"
 #include "limits.h"
@@ -93,13 +94,18 @@ static int open_server(struct server *server, struct fault *fault)
         return open_init_program(server, fault) < 0 ? -1 : lock_run_directory(server, fault);
 }
 
+static bool awaits_scope(const struct server *server)
+{
+        return plan_number(&server->plan, "await-scope", 0) != 0;
+}
+
 /* On a systemd host the starter first asks systemd for a scope around this process, and says so with one
  * byte. */
 static int await_scope(const struct server *server, struct fault *fault)
 {
         char go;
 
-        if (plan_number(&server->plan, "await-scope", 0) == 0)
+        if (!awaits_scope(server))
                 return 0;
         return read(REPORT_FD, &go, 1) == 1 ? 0 : fault_set(fault, ECANCELED, "read", "scope");
 }
@@ -114,11 +120,38 @@ static int make_cgroup(struct server *server, int *supervisor_dir, struct fault 
         return fault_set(fault, EINVAL, "plan", "no step makes a cgroup");
 }
 
+static int set_limits(struct supervisor *supervisor, struct fault *fault)
+{
+        int64_t begin = now_us();
+
+        if (awaits_scope(&supervisor->server) && cgroup_await_empty(&supervisor->server, fault) < 0)
+                return -1;
+        if (cgroup_limits_apply(&supervisor->server, fault) < 0)
+                return -1;
+        report_phase(supervisor->report, "limits", now_us() - begin);
+        return 0;
+}
+
+/* The server's tree, and all that is set on it, before a process is in it. Only a scope of systemd's has one:
+ * this one, so the limits are left to the child. */
+static int make_tree(struct supervisor *supervisor, int *supervisor_dir, struct fault *fault)
+{
+        int64_t begin = now_us();
+
+        if (make_cgroup(&supervisor->server, supervisor_dir, fault) < 0)
+                return -1;
+        fault->step = -1;
+        report_phase(supervisor->report, "cgroup", now_us() - begin);
+        return awaits_scope(&supervisor->server) ? 0 : set_limits(supervisor, fault);
+}
+
 static int start(struct supervisor *supervisor, struct fault *fault)
 {
         if (state_store_plan(&supervisor->server, fault) < 0 || supervisor_open(supervisor, fault) < 0)
                 return -1;
         if (state_begin(&supervisor->server, fault) < 0)
+                return -1;
+        if (awaits_scope(&supervisor->server) && set_limits(supervisor, fault) < 0)
                 return -1;
         if (boot_prepare(&supervisor->server, supervisor->report, fault) < 0)
                 return -1;
@@ -163,7 +196,6 @@ int main(int argc, char **argv)
         static struct supervisor supervisor;
         struct fault fault = {.step = -1};
         int supervisor_dir = -1;
-        int64_t begin;
         pid_t child;
 
         if (argc == 2 && strcmp(argv[1], "seccomp") == 0)
@@ -181,13 +213,11 @@ int main(int argc, char **argv)
                 return fail(&supervisor, &fault);
         if (await_scope(&supervisor.server, &fault) < 0)
                 return fail(&supervisor, &fault);
-        begin = now_us();
-        if (make_cgroup(&supervisor.server, &supervisor_dir, &fault) < 0) {
+        if (make_tree(&supervisor, &supervisor_dir, &fault) < 0) {
                 cgroup_remove(&supervisor.server);
                 leave(&supervisor);
                 return fail(&supervisor, &fault);
         }
-        report_phase(supervisor.report, "cgroup", now_us() - begin);
         child = sys_clone3(0, SIGCHLD, supervisor_dir);
         if (child < 0) {
                 (void)fault_errno(&fault, "clone3", "CGROUP/supervisor");

@@ -1,6 +1,7 @@
 #include "namespaces.h"
 
 #include "cleanup.h"
+#include "limits.h"
 #include "syscalls.h"
 
 #include <errno.h>
@@ -119,25 +120,30 @@ int namespaces_private_mounts(struct fault *fault)
 }
 
 /* Situation: a child of the supervisor that only lives to be the one who clones init from inside the user
- * namespace, so that init's pid, ipc and uts namespaces belong to it. CLONE_PARENT makes init the
- * supervisor's own child. */
-static pid_t clone_init(const struct server *server)
+ * namespace, so that init's pid, ipc and uts namespaces belong to it. Its rlimits are what init inherits:
+ * inside it could raise none. CLONE_PARENT makes init the supervisor's own child. */
+static pid_t clone_init(const struct server *server, struct fault *fault)
 {
+        pid_t init;
+
+        if (limits_apply(&server->plan, fault) < 0)
+                return -1;
         if (setns(server->user_ns, CLONE_NEWUSER) < 0)
-                return -1;
+                return fault_errno(fault, "setns", "user namespace");
         if (server->net_ns >= 0 && setns(server->net_ns, CLONE_NEWNET) < 0)
-                return -1;
-        return sys_clone3(CLONE_PARENT | CLONE_NEWPID, 0, server->payload);
+                return fault_errno(fault, "setns", "network namespace");
+        init = sys_clone3(CLONE_PARENT | CLONE_NEWPID, 0, server->payload);
+        return init < 0 ? fault_errno(fault, "clone3", "init's namespaces") : init;
 }
 
 struct birth {
-        pid_t pid;
-        int error;
+        pid_t pid; /* -1: see fault */
+        struct fault fault;
 };
 
 pid_t namespaces_fork_init(struct server *server, struct fault *fault)
 {
-        struct birth birth = {.error = EPIPE};
+        struct birth birth = {.pid = -1, .fault = {.step = -1}};
         int channel[2];
         pid_t midwife;
 
@@ -145,23 +151,24 @@ pid_t namespaces_fork_init(struct server *server, struct fault *fault)
                 return fault_errno(fault, "pipe2", NULL);
         midwife = fork();
         if (midwife == 0) {
-                birth.pid = clone_init(server);
+                birth.pid = clone_init(server, &birth.fault);
                 if (birth.pid == 0) {
                         (void)close(channel[0]);
                         (void)close(channel[1]);
                         return 0;
                 }
-                birth.error = birth.pid < 0 ? errno : 0;
                 _exit(write(channel[1], &birth, sizeof(birth)) == sizeof(birth) ? 0 : 1);
         }
         (void)close(channel[1]);
         if (midwife > 0 && read(channel[0], &birth, sizeof(birth)) != sizeof(birth))
-                birth.error = EPIPE;
+                (void)fault_set(&birth.fault, EPIPE, "clone3", "init's namespaces");
         (void)close(channel[0]);
         if (midwife < 0)
                 return fault_errno(fault, "fork", NULL);
         reap(midwife);
-        return birth.error ? fault_set(fault, birth.error, "clone3", "init's namespaces") : birth.pid;
+        if (birth.pid < 0)
+                *fault = birth.fault;
+        return birth.pid;
 }
 
 /* Situation: child of the supervisor, in the server's pid namespace, with the host's credentials. It joins

@@ -519,7 +519,7 @@ describe.skipIf(requires('root').skip)('READY', () => {
     const [report] = JSON.parse(String((await waiting).stdout))
     expect(report.ready).toBe(true)
     const phases: string[] = report.phases.map(({name}: {name: string}) => name)
-    expect(phases).toEqual(['cgroup', 'namespaces', 'network', 'spawn', 'rootfs', 'init', 'ready'])
+    expect(phases).toEqual(['cgroup', 'limits', 'namespaces', 'network', 'spawn', 'rootfs', 'init', 'ready'])
     await host.must(['stop', 'notifier'])
 
     const hopeless = host.vps(['start', 'notifier', '--wait'])
