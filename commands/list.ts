@@ -1,7 +1,7 @@
 import {string as word} from '@oclif/core/args'
-import {string} from '@oclif/core/flags'
+import {boolean, string} from '@oclif/core/flags'
 import {Host, type ServerView} from '../src/server/index.ts'
-import {type Paint, paintState, since, table, VpsCommand} from '../src/ui/index.ts'
+import {type Column, type Paint, paintState, percent, since, table, VpsCommand} from '../src/ui/index.ts'
 
 export default class List extends VpsCommand {
   static override summary = 'List servers: state, template, init, how long they are up, tags.'
@@ -9,7 +9,7 @@ export default class List extends VpsCommand {
     `States: running, starting, stopping, paused, stopped; crashed (its supervisor died, and the server with it); defined (there is a definition, but \`vps create\` was not run yet); invalid (the definition has errors, see \`vps show\`).
 
 INIT-PID is the host's number of the server's first process.`
-  static override usage = '[NAME…] [--tag T]'
+  static override usage = '[NAME…] [--tag T] [--pressure]'
   static override examples = [
     'vps list',
     'vps list --tag web',
@@ -22,23 +22,31 @@ INIT-PID is the host's number of the server's first process.`
   static override args = {names: word({description: 'Only these servers.'})}
   static override flags = {
     tag: string({description: 'Only servers that have this tag.', helpValue: 'T'}),
+    pressure: boolean({
+      description:
+        'Also show the share of the last 10 seconds in which processes waited for CPU, memory and I/O.',
+    }),
   }
 
   async run(): Promise<void> {
     const parsed = await this.parse(List)
     const names = this.settle(parsed)
-    const {tag} = parsed.flags
+    const {tag, pressure} = parsed.flags
     const host = await Host.open()
-    const servers = await host.list({...(names.length > 0 && {names}), ...(tag !== undefined && {tag})})
+    const servers = await host.list({
+      ...(names.length > 0 && {names}),
+      ...(tag !== undefined && {tag}),
+      pressure: pressure || this.json,
+    })
     await this.answer(servers, () =>
       servers.length === 0
         ? 'There are no servers. Make one: vps create NAME'
-        : listTable(servers, this.paint),
+        : listTable(servers, pressure, this.paint),
     )
   }
 }
 
-function listTable(servers: readonly ServerView[], paint: Paint): string {
+function listTable(servers: readonly ServerView[], pressure: boolean, paint: Paint): string {
   return table(
     servers,
     [
@@ -47,8 +55,15 @@ function listTable(servers: readonly ServerView[], paint: Paint): string {
       {title: 'TEMPLATE', value: server => server.template ?? ''},
       {title: 'INIT-PID', value: server => `${server.pid ?? ''}`, right: true},
       {title: 'UP', value: server => (server.pid === null ? '' : since(server.since)), right: true},
+      ...(pressure ? pressureColumns : []),
       {title: 'TAGS', value: server => server.tags.join(',')},
     ],
     paint,
   )
 }
+
+const pressureColumns: readonly Column<ServerView>[] = [
+  {title: 'PRESSURE CPU', value: server => percent(server.pressure?.cpu), right: true},
+  {title: 'MEMORY', value: server => percent(server.pressure?.memory), right: true},
+  {title: 'IO', value: server => percent(server.pressure?.io), right: true},
+]

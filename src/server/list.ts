@@ -1,9 +1,11 @@
 import {serverName} from '../definition/index.ts'
 import {ExitCode, VpsError} from '../errors.ts'
 import type {HostPaths} from '../host/index.ts'
+import {type RecentPressure, readPressures, recentPressure} from '../resources/index.ts'
 import {listDirectory, readJournals} from './journal.ts'
-import {type Run, readRun} from './run-state.ts'
+import {type Run, type RunState, readRun} from './run-state.ts'
 import {noSuchServer} from './session.ts'
+import {guestGroup} from './stop.ts'
 import {readSummaries, type Summary} from './summaries.ts'
 import {isRunLocked} from './supervisors.ts'
 import type {ServerView} from './types.ts'
@@ -12,6 +14,8 @@ import {viewServer} from './view.ts'
 export interface ListFilter {
   readonly names?: readonly string[] | undefined
   readonly tag?: string | undefined
+  /** Also reads how long the servers' processes were held up: three more files for each that runs. */
+  readonly pressure?: boolean | undefined
 }
 
 /** Which servers a command is about. */
@@ -20,7 +24,7 @@ export interface Selection extends ListFilter {
 }
 
 /** Views of the servers, sorted by name: a few small files each, milliseconds for a thousand. */
-export async function list(paths: HostPaths, {names, tag}: ListFilter = {}): Promise<ServerView[]> {
+export async function list(paths: HostPaths, {names, tag, pressure}: ListFilter = {}): Promise<ServerView[]> {
   const known = serverNames(paths)
   const wanted = names === undefined ? known : checkedNames(names, known)
   const summaries = await readSummaries(paths, wanted)
@@ -29,9 +33,15 @@ export async function list(paths: HostPaths, {names, tag}: ListFilter = {}): Pro
   for (const [name, summary] of summaries) {
     const run: Run = running.has(name) ? readRun(paths, name) : {kind: 'none'}
     const view = viewServer(name, summary, run)
-    views.push(view.state === 'crashed' ? await settledView(paths, name, summary, view) : view)
+    if (view.state === 'crashed') views.push(await settledView(paths, name, summary, view))
+    else if (pressure && run.kind === 'alive') views.push({...view, pressure: pressureOf(run.state)})
+    else views.push(view)
   }
   return tag === undefined ? views : views.filter(view => view.tags.includes(tag))
+}
+
+function pressureOf(state: RunState): RecentPressure | null {
+  return recentPressure(readPressures(guestGroup(state)))
 }
 
 /**

@@ -9,7 +9,7 @@ import {isoTime} from './view.ts'
 
 /** All that is known about the server `name`. */
 export async function show({paths, config}: Context, name: string): Promise<ServerDetails> {
-  const [view] = await list(paths, {names: [name]})
+  const [view] = await list(paths, {names: [name], pressure: true})
   if (view === undefined) throw noSuchServer(name)
   const files = serverPaths(paths, name)
   const record = readRecord(paths, name)

@@ -53,10 +53,10 @@ export async function readSummaries(
   return new Map([...entries].map(([name, {summary}]) => [name, summary]))
 }
 
-/** The directory stands for server.json and exit in it: both are replaced by renames, which change its time. */
+/** Not the directory that they are in: its time changes whenever the supervisor replaces the ledger beside them. */
 function summaryKey(paths: HostPaths, name: string): string {
-  const {definition, storage} = serverPaths(paths, name)
-  return `${fileVersion(definition)}/${fileVersion(storage)}`
+  const {definition, record, exit} = serverPaths(paths, name)
+  return `${fileVersion(definition)}/${fileVersion(record)}/${fileVersion(exit)}`
 }
 
 function fileVersion(path: string): string {
@@ -109,7 +109,7 @@ async function writeCache(
   entries: ReadonlyMap<string, Entry>,
   paths: HostPaths,
 ): Promise<void> {
-  const living = [...entries].filter(([name, {key}]) => key !== '-/-' && summaryKey(paths, name) === key)
+  const living = [...entries].filter(([name, {key}]) => key !== '-/-/-' && summaryKey(paths, name) === key)
   const text = JSON.stringify({version: VERSION, entries: living})
   try {
     await makeDirectory(paths.cache, 0o700)

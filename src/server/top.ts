@@ -37,7 +37,7 @@ export type TopOrder = 'cpu' | 'memory' | 'pids' | 'io' | 'name'
 export const TOP_ORDERS: readonly TopOrder[] = ['cpu', 'memory', 'pids', 'io', 'name']
 
 export interface TopOptions extends ListFilter {
-  /** Between two reports; default 2 s. */
+  /** Between two reports; default 2 s, at least 100 ms. */
   readonly intervalMs?: number | undefined
   /** Ends it. */
   readonly signal?: AbortSignal | undefined
@@ -45,6 +45,7 @@ export interface TopOptions extends ListFilter {
 
 /** The first report shall not keep anybody waiting for a whole interval. */
 const FIRST_MS = 500
+const SHORTEST_MS = 100
 
 /** Looks at the running servers again and again; each report is about the time since the last look. Rows are sorted by name. */
 export async function* top(
@@ -55,7 +56,7 @@ export async function* top(
   const wanted = chosen ? await resolveNames(paths, {names, tag}) : undefined
   let earlier = look(paths, wanted)
   for (let pause = Math.min(intervalMs, FIRST_MS); ; pause = intervalMs) {
-    if (!(await waited(pause, signal))) return
+    if (!(await waited(Math.max(pause, SHORTEST_MS), signal))) return
     const later = look(paths, wanted)
     yield report(earlier, later)
     earlier = later

@@ -1,5 +1,6 @@
 import type {Definition, Problem} from '../definition/index.ts'
 import type {HostConfig, HostPaths, IdRange, Progress} from '../host/index.ts'
+import type {RecentPressure} from '../resources/index.ts'
 
 /** What every verb is given. */
 export interface Context {
@@ -43,6 +44,8 @@ export interface ServerView {
   /** How init ended last: `exited 0`, `signaled 9`, `poweroff`, `rebooted`, `lost` (its supervisor died). */
   readonly lastExit: string | null
   readonly hostname: string | null
+  /** How long its processes were held up by want of each; only when it was asked for, of a running server. */
+  readonly pressure: RecentPressure | null
   /** What is wrong with an `invalid` server. */
   readonly problem: string | null
 }

@@ -21,6 +21,7 @@ export function viewServer(name: string, summary: Summary, run: Run): ServerView
     restarts: alive?.restarts ?? 0,
     lastExit: summary.exit === null ? null : withoutTime(summary.exit),
     hostname: summary.hostname,
+    pressure: null,
     problem: summary.problem,
   }
 }

@@ -39,3 +39,17 @@ export function bytes(count: number): string {
   }
   return `${index === 0 || value >= 100 || Number.isInteger(value) ? Math.round(value) : value.toFixed(1)}${names[index]}`
 }
+
+/** A quantity, or `max` for one without an end, or `-` for one that is not known. */
+export function bound(
+  value: number | 'max' | null | undefined,
+  text: (value: number) => string = String,
+): string {
+  if (value === null || value === undefined) return '-'
+  return value === 'max' ? value : text(value)
+}
+
+/** `12.5%`; `-` when it is not known. */
+export function percent(value: number | null | undefined): string {
+  return bound(value, share => `${share.toFixed(1)}%`)
+}

@@ -23,6 +23,7 @@ export const commandGroups: readonly {readonly title: string; readonly commands:
       'destroy',
     ],
   },
+  {title: 'What servers use', commands: ['usage', 'top']},
   {title: 'Inside a server', commands: ['enter', 'exec', 'run', 'console', 'logs']},
   {title: 'Definitions', commands: ['set', 'edit', 'validate', 'schema']},
   {

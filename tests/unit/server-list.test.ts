@@ -82,6 +82,7 @@ describe('states', () => {
         restarts: 0,
         lastExit: null,
         hostname: 'web1.example.net',
+        pressure: null,
         problem: null,
       },
     ])
