@@ -32,6 +32,13 @@ export {
   requireValid,
 } from './parse.ts'
 export {type Grade, keyText, type Origin, type Path, type Problem, renderProblems} from './problems.ts'
+export {
+  type ProfileLookup,
+  type ProfileText,
+  profileFile,
+  profileNames,
+  profilesIn,
+} from './profiles.ts'
 export {referencePage} from './reference.ts'
 export {RLIMITS, type RlimitName} from './rlimits.ts'
 export type {

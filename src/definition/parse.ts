@@ -3,24 +3,31 @@ import {open} from 'node:fs/promises'
 import {basename} from 'node:path'
 import {ExitCode, VpsError} from '../errors.ts'
 import {defaultsOf} from './defaults.ts'
-import {MAX_TEXT, originOf, originOfValue, parseSource, type Source} from './document.ts'
+import {MAX_TEXT, originAt, originOf, originOfValue, parseSource, type Source} from './document.ts'
+import {complete, isWritten, type Layer, mergeLayers, ownerOf, type Values} from './layers.ts'
 import {nameComplaint} from './names.ts'
-import {type Origin, type Path, type Problem, renderProblems} from './problems.ts'
-import {MAX_PROBLEMS, Reader} from './read.ts'
+import {keyText, type Origin, type Path, type Problem, renderProblems} from './problems.ts'
+import {type ProfileLookup, profileLayers, profilesIn} from './profiles.ts'
+import {MAX_PROBLEMS, type Missing, Reader} from './read.ts'
 import {type Definition, definitionSchema} from './schema.ts'
 import {SENSE} from './sense/index.ts'
 import {count} from './words.ts'
 
 /** A definition as it was read: never half of one. With errors among the problems it is not to be used: `requireValid`. */
 export interface Loaded {
+  /** What counts: profiles, the file and defaults together. */
   readonly definition: Definition
   readonly file: string
-  /** The text it was read from, for `renderProblems` and `editDefinition`. */
+  /** The text it was read from, for `editDefinition`. */
   readonly text: string
-  /** All of them, in the order of the file. */
+  /** The texts of the file and of its profiles by their files, for `renderProblems`. */
+  readonly texts: ReadonlyMap<string, string>
+  /** All of them, in the order of the file, then those in profiles. */
   readonly problems: readonly Problem[]
-  /** Where a key stands, or the nearest place around it when it is a default. */
+  /** Where a key stands, perhaps in a profile, or the nearest place around it when it is a default. */
   origin(path: Path): Origin
+  /** Whether a key is written anywhere, as opposed to being a default. */
+  written(path: Path): boolean
 }
 
 export interface ParseOptions {
@@ -30,6 +37,8 @@ export interface ParseOptions {
   readonly name?: string
   /** Directories no server may be shown; by default the three trees of a host without VPS_ROOT. */
   readonly reserved?: readonly string[]
+  /** Finds the profiles that the definition names (`profilesIn`); without it there are none. */
+  readonly profiles?: ProfileLookup
 }
 
 const TREES = ['/etc/vps', '/var/lib/vps', '/run/vps']
@@ -39,62 +48,95 @@ export function parseDefinition(text: string, options: ParseOptions): Loaded {
   const clean = text.replace(/^\ufeff/, '')
   const {source, problems} = parseSource(clean, options.file)
   const expectedName = options.name ?? nameOfFile(options.file)
-  const read =
-    problems.length > 0 ? {definition: defaults(), problems} : readSource(source, expectedName, options)
+  const {definition, layers, ...read} =
+    problems.length > 0
+      ? {definition: defaults(), layers: [{source, values: {}}], problems}
+      : readSource(source, expectedName, options)
+  const sources = [source, ...layers.map(layer => layer.source)]
   return {
-    definition: withNames(read.definition, expectedName),
+    definition: withNames(definition, expectedName),
     file: options.file,
     text: clean,
-    problems: read.problems.toSorted(byPlace),
+    texts: new Map(sources.map(one => [one.file, one.text])),
+    problems: inOrder(read.problems, [...new Set(sources.map(({file}) => file))]),
     origin: path => {
-      const {length: _, ...origin} = originOf(source, path)
+      const {length: _, ...origin} = originOf(sourceAt(layers, path) ?? source, path)
       return origin
     },
+    written: path => ownerOf(definitionSchema, layers, path).written,
   }
 }
 
-function readSource(
-  source: Source,
-  expectedName: string | undefined,
-  options: ParseOptions,
-): {definition: Definition; problems: Problem[]} {
+interface Parsed {
+  readonly definition: Definition
+  readonly layers: readonly Layer[]
+  readonly problems: Problem[]
+}
+
+function readSource(source: Source, expectedName: string | undefined, options: ParseOptions): Parsed {
   const reader = new Reader(source)
   const {contents} = source.document
   if (contents === null) {
     reader.report(null, [], 'the file holds no definition', 'write at least the template: template: debian')
-    return {definition: defaults(), problems: reader.problems}
+    return {definition: defaults(), layers: [{source, values: {}}], problems: reader.problems}
   }
+  const values = (reader.read(definitionSchema, contents, []) ?? {}) as Values
+  const profiles = profileLayers((values.profiles ?? []) as string[], source, options.profiles)
+  const layers = [...profiles.layers, {source, values}]
+  const merged = mergeLayers(definitionSchema, layers)
+  const problems = [
+    ...reader.problems,
+    ...profiles.problems,
+    ...profiles.layers.flatMap(layer => layer.problems),
+    ...stillMissing([...reader.missing, ...profiles.layers.flatMap(({missing}) => missing)], merged),
+  ]
   // The schema's types are those of Definition (ValueOf); the reader returns what the schema says.
-  const definition = (reader.read(definitionSchema, contents, []) ?? defaults()) as Definition
+  const definition = complete(definitionSchema, merged) as Definition
   if (
     definition.name === '' &&
     expectedName === undefined &&
-    reader.problems.every(({origin}) => origin.key !== 'name')
+    problems.every(({origin}) => origin.key !== 'name')
   ) {
-    reader.report(null, ['name'], 'name is missing', 'for example name: web1')
+    problems.push({
+      grade: 'error',
+      message: 'name is missing',
+      suggestion: 'for example name: web1',
+      origin: originAt(source, 0, 'name'),
+      length: 1,
+    })
   }
   const named = withNames(definition, expectedName)
-  checkSense(named, source, reader.problems, expectedName, options)
-  return {definition: named, problems: reader.problems}
+  checkSense(named, layers, problems, expectedName, options)
+  return {definition: named, layers, problems}
+}
+
+/** What no layer has, each once. */
+function stillMissing(missing: readonly Missing[], merged: Values): Problem[] {
+  const open = missing.filter(({path}) => !isWritten(merged, path))
+  return [...new Map(open.map(({path, problem}) => [keyText(path), problem])).values()]
+}
+
+function sourceAt(layers: readonly Layer[], path: Path): Source | undefined {
+  return ownerOf(definitionSchema, layers, path).layer?.source
 }
 
 function checkSense(
   definition: Definition,
-  source: Source,
+  layers: readonly Layer[],
   problems: Problem[],
   expectedName: string | undefined,
   options: ParseOptions,
 ): void {
-  const written = (path: Path) => source.document.hasIn(path)
   for (const rule of SENSE) {
     rule({
       definition,
       expectedName,
       isNameOfFile: options.name === undefined,
       reserved: options.reserved ?? TREES,
-      written,
+      written: path => sourceAt(layers, path)?.document.hasIn(path) ?? false,
       report: (grade, path, message, suggestion) => {
-        if (problems.length >= MAX_PROBLEMS) return
+        const source = sourceAt(layers, path)
+        if (problems.length >= MAX_PROBLEMS || source === undefined) return
         const {length, ...origin} = originOfValue(source, path)
         problems.push({grade, message, origin, length, ...(suggestion ? {suggestion} : {})})
       },
@@ -118,21 +160,32 @@ function nameOfFile(file: string): string | undefined {
   return stem !== undefined && nameComplaint(stem) === undefined ? stem : undefined
 }
 
-function byPlace(a: Problem, b: Problem): number {
-  return a.origin.line - b.origin.line || a.origin.column - b.origin.column
+/** By file, and in a file by place. */
+function inOrder(problems: readonly Problem[], files: readonly string[]): Problem[] {
+  const byPlace = (a: Problem, b: Problem) =>
+    files.indexOf(a.origin.file) - files.indexOf(b.origin.file) ||
+    a.origin.line - b.origin.line ||
+    a.origin.column - b.origin.column
+  return problems.toSorted(byPlace)
+}
+
+export interface LoadOptions extends Omit<ParseOptions, 'file' | 'profiles'> {
+  /** The directory of the profiles that the definition may name. */
+  readonly profiles?: string
 }
 
 /**
- * Reads a definition from a file.
+ * Reads a definition from a file, and the profiles it names.
  * @throws VpsError UNREADABLE_DEFINITION (exit 1) when the file cannot be read; bad contents are problems instead
  */
 export async function loadDefinition(
   file: string,
-  options: Omit<ParseOptions, 'file'> = {},
+  {profiles, ...options}: LoadOptions = {},
 ): Promise<Loaded> {
   const bytes = await readBounded(file)
   const text = bytes.toString('utf8')
-  const loaded = parseDefinition(text, {file, ...options})
+  const lookup = profiles === undefined ? {} : {profiles: profilesIn(profiles)}
+  const loaded = parseDefinition(text, {file, ...options, ...lookup})
   return text.includes('\ufffd') ? withEncoding(loaded, bytes) : loaded
 }
 
@@ -165,7 +218,7 @@ function withEncoding(loaded: Loaded, bytes: Buffer): Loaded {
     origin: {file: loaded.file, line: bad + 1, column: 1, key: ''},
     suggestion: 'save the file as UTF-8',
   }
-  return {...loaded, problems: [...loaded.problems, problem].toSorted(byPlace)}
+  return {...loaded, problems: inOrder([...loaded.problems, problem], [...loaded.texts.keys()])}
 }
 
 /** The error of a definition that cannot be used; `problems` for programs, the message for people. */
@@ -174,7 +227,7 @@ export class InvalidDefinition extends VpsError {
 
   constructor(loaded: Loaded) {
     const errors = loaded.problems.filter(({grade}) => grade === 'error')
-    const rendered = renderProblems(errors, loaded.text)
+    const rendered = renderProblems(errors, loaded.texts)
     super('INVALID_DEFINITION', `${loaded.file} has ${count(errors.length, 'error')}\n${rendered}`, {
       exitCode: ExitCode.wrongUse,
     })

@@ -39,11 +39,15 @@ export function keyText(path: Path): string {
 
 /**
  * Shows problems as a compiler does, without colour: a line `file:line:column: grade: message`, the line of the file, a
- * caret below the place, and the suggestion. `text` is the text that was parsed.
+ * caret below the place, and the suggestion. `texts` is the text that was parsed, or several by their files.
  */
-export function renderProblems(problems: readonly Problem[], text: string): string {
-  const lines = text.split(/\r\n|\r|\n/)
-  return problems.map(problem => renderProblem(problem, lines)).join('\n')
+export function renderProblems(
+  problems: readonly Problem[],
+  texts: string | ReadonlyMap<string, string>,
+): string {
+  const linesOf = (file: string) =>
+    (typeof texts === 'string' ? texts : (texts.get(file) ?? '')).split(/\r\n|\r|\n/)
+  return problems.map(problem => renderProblem(problem, linesOf(problem.origin.file))).join('\n')
 }
 
 function renderProblem(

@@ -13,7 +13,7 @@ import {nearest} from '../nearest.ts'
 import {blank, defaultOf} from './defaults.ts'
 import {describe, keyName, originAt, type Place, placeOf, type Source} from './document.ts'
 import {listHint, sectionHint, tableHint, whereElse} from './hints.ts'
-import {type Either, type Kind, type List, type Section, type Table, tableKind} from './kinds.ts'
+import {type Either, type Key, type Kind, type List, type Section, type Table, tableKind} from './kinds.ts'
 import {keyText, type Path, type Problem} from './problems.ts'
 import {RLIMIT_EXPECTED} from './rlimits.ts'
 import {controlComplaint, found, readScalar, type ScalarKind} from './scalars.ts'
@@ -27,12 +27,22 @@ const MAX_ITEMS = 1000
 /** More than this helps nobody. */
 export const MAX_PROBLEMS = 100
 
+/** A required key that is not written. */
+export interface Missing {
+  readonly path: Path
+  readonly problem: Problem
+}
+
 /**
- * Reads a document by a schema: the value with its defaults, and everything that is wrong with it. A wrong value is
- * replaced by its default.
+ * Reads a document by a schema: the values that are written in it, and everything that is wrong with it. Defaults are
+ * added where all layers are known (`layers.ts`), except in the items of a list, which no other layer can add to. A wrong
+ * value is left out, in a list replaced by its default.
  */
 export class Reader {
   readonly problems: Problem[] = []
+  /** What is missing outside of lists, unless another layer has it. */
+  readonly missing: Missing[] = []
+  #lists = 0
   readonly #source: Source
   #aliases = 0
   #nodes = 0
@@ -101,13 +111,19 @@ export class Reader {
     for (const [name, pair] of this.#pairs(node, path)) {
       const key = Object.hasOwn(kind.keys, name) ? kind.keys[name] : undefined
       if (key) {
-        const isUnset = this.#isLeftOut(key.is, pair.value) || (key.default === null && isNull(pair.value))
-        const value = isUnset ? undefined : this.#readPair(key.is, pair, [...path, name])
-        values.set(name, value === undefined ? defaultOf(key) : value)
+        const value = this.#readKey(key, pair, [...path, name])
+        if (!this.#isLeftOut(key.is, pair.value)) meant.add(name)
+        if (value !== undefined) values.set(name, value)
+        else if (this.#lists > 0) values.set(name, defaultOf(key))
       } else if (kind.open) values.set(name, this.#plain(pair.value, [...path, name]))
       else meant.add(this.#unknown(kind, name, pair, path) ?? '')
     }
     return this.#completeSection(kind, values, node, path, meant)
+  }
+
+  #readKey(key: Key, pair: Pair, path: Path): unknown {
+    if (key.default === null && isNull(pair.value)) return null
+    return this.#isLeftOut(key.is, pair.value) ? undefined : this.#readPair(key.is, pair, path)
   }
 
   /** A list or a mapping without any item is as good as not written: often all items are commented out. */
@@ -115,7 +131,7 @@ export class Reader {
     return isEmpty(value) && ['section', 'list', 'table'].includes(kind.kind) && !hasTag(value)
   }
 
-  /** Adds defaults. A required key that an unknown one was meant to be is not reported as missing too. */
+  /** Adds defaults in a list. A required key that is wrong, or that an unknown one was meant to be, is not reported as missing too. */
   #completeSection(
     kind: Section,
     values: ReadonlyMap<string, unknown>,
@@ -125,13 +141,18 @@ export class Reader {
   ): Record<string, unknown> {
     const whole: Record<string, unknown> = {}
     for (const [name, key] of Object.entries(kind.keys)) {
-      if (!values.has(name) && key.required && !meant.has(name)) {
-        const example = key.example && `for example ${name}: ${key.example}`
-        this.report(node, path, `${keyText([...path, name])} is missing`, example)
-      }
-      whole[name] = values.has(name) ? values.get(name) : defaultOf(key)
+      if (!values.has(name) && key.required && !meant.has(name)) this.#miss(node, path, name, key)
+      if (!values.has(name) && this.#lists > 0) whole[name] = defaultOf(key)
     }
     return {...whole, ...Object.fromEntries(values)}
+  }
+
+  #miss(node: unknown, path: Path, name: string, {example}: Key): void {
+    const here = [...path, name]
+    const hint = example && `for example ${name}: ${example}`
+    const problem = this.#problem(node, path, `${keyText(here)} is missing`, hint)
+    if (this.#lists === 0) this.missing.push({path: here, problem})
+    else if (this.problems.length < MAX_PROBLEMS) this.problems.push(problem)
   }
 
   /** Reports an unknown key; returns the key that was meant. */
@@ -165,7 +186,8 @@ export class Reader {
     if (node.items.length > MAX_ITEMS) {
       return this.#wrong(node, path, `must have at most ${MAX_ITEMS} items, not ${node.items.length}`)
     }
-    return node.items.map((item, index) => {
+    this.#lists++
+    const items = node.items.map((item, index) => {
       const here = [...path, index]
       const isNothing = isEmpty(item) && !hasTag(item)
       const value = isNothing
@@ -173,6 +195,8 @@ export class Reader {
         : this.read(kind.of, item, here)
       return value === undefined ? blank(kind.of) : value
     })
+    this.#lists--
+    return items
   }
 
   #either(kind: Either, node: unknown, path: Path): unknown {
@@ -295,11 +319,15 @@ export class Reader {
 
   /** Adds an error at a node (or at the alias that led to it). */
   report(node: unknown, path: Path, message: string, suggestion?: string): void {
-    if (this.problems.length >= MAX_PROBLEMS) return
+    if (this.problems.length < MAX_PROBLEMS)
+      this.problems.push(this.#problem(node, path, message, suggestion))
+  }
+
+  #problem(node: unknown, path: Path, message: string, suggestion?: string): Problem {
     const place = this.#alias ?? placeOf(node) ?? {offset: 0, length: 1}
     const origin = originAt(this.#source, place.offset, keyText(path))
     const {length} = place
-    this.problems.push({grade: 'error', message, origin, length, ...(suggestion ? {suggestion} : {})})
+    return {grade: 'error', message, origin, length, ...(suggestion ? {suggestion} : {})}
   }
 }
 

@@ -379,6 +379,16 @@ export const definitionSchema = section({
   ),
 })
 
+const {name: _name, profiles: _profiles, ...profileKeys} = definitionSchema.keys
+
+/** What may stand in a profile. */
+export const profileSchema = section(profileKeys, {
+  refused: {
+    name: 'a profile serves many servers',
+    profiles: 'a profile cannot build on others: name them one after the other in the definition',
+  },
+})
+
 /** What a server shall be: a definition after its defaults. */
 export type Definition = ValueOf<typeof definitionSchema>
 export type Mount = Definition['mounts'][number]
