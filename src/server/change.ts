@@ -1,7 +1,8 @@
 import {readFile} from 'node:fs/promises'
 import {changedKeys, editDefinition, parseDefinition, requireValid} from '../definition/index.ts'
 import {ExitCode, VpsError} from '../errors.ts'
-import {ifMissing, reservedTrees, serverPaths, writeFileAtomic} from '../host/index.ts'
+import {ifMissing, serverPaths, writeFileAtomic} from '../host/index.ts'
+import {parseOptions} from './parse-options.ts'
 import {readRecord} from './record.ts'
 import {readRun} from './run-state.ts'
 import type {Context, SetReport} from './types.ts'
@@ -26,8 +27,8 @@ export async function set(
 export async function replaceDefinition(context: Context, name: string, text: string): Promise<SetReport> {
   const {paths} = context
   const {definition: file} = serverPaths(paths, name)
-  const before = parseDefinition(await readDefinition(context, name), {file, name})
-  const after = requireValid(parseDefinition(text, {file, name, reserved: reservedTrees(paths)}))
+  const before = parseDefinition(await readDefinition(context, name), {file, name, ...parseOptions(paths)})
+  const after = requireValid(parseDefinition(text, {file, name, ...parseOptions(paths)}))
   const {live, restart} = changedKeys(before.definition, after)
   const keys = [...live, ...restart]
   if (keys.includes('name'))

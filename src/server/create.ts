@@ -8,7 +8,6 @@ import {
   ifMissing,
   releaseIdSlot,
   renameDurable,
-  reservedTrees,
   serverPaths,
   takeIdSlot,
   writeFileAtomic,
@@ -17,6 +16,7 @@ import {ensureImage, imageExists} from '../image/index.ts'
 import {makeStorage, removeStorage} from '../storage/index.ts'
 import type {Assignment} from './change.ts'
 import {creatingPath} from './journal.ts'
+import {parseOptions} from './parse-options.ts'
 import {newRecord, writeRecord} from './record.ts'
 import {wrongState} from './session.ts'
 import type {Context} from './types.ts'
@@ -76,9 +76,7 @@ async function draftDefinition(paths: HostPaths, name: string, source: CreateSou
       `there is a definition of ${name} already: ${target}`,
       `create the server from it with \`vps create ${name}\` alone, or remove the file`,
     )
-  const definition = requireValid(
-    parseDefinition(present, {file: target, name, reserved: reservedTrees(paths)}),
-  )
+  const definition = requireValid(parseDefinition(present, {file: target, name, ...parseOptions(paths)}))
   return {definition, text: undefined, directory: dirname(target)}
 }
 
@@ -86,7 +84,7 @@ async function newDefinition(paths: HostPaths, name: string, source: CreateSourc
   const {text: original, file} = await sourceText(serverPaths(paths, name).definition, name, source)
   const changes = [...nameChange(original, name, file), ...(source.set ?? [])]
   const text = changes.length === 0 ? original : editDefinition(original, changes).text
-  const definition = requireValid(parseDefinition(text, {file, name, reserved: reservedTrees(paths)}))
+  const definition = requireValid(parseDefinition(text, {file, name, ...parseOptions(paths)}))
   return {definition, text, directory: dirname(file)}
 }
 

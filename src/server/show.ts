@@ -1,6 +1,7 @@
 import {parseDefinition} from '../definition/index.ts'
 import {IDS_PER_SERVER, serverPaths} from '../host/index.ts'
 import {list} from './list.ts'
+import {parseOptions} from './parse-options.ts'
 import {readRecord} from './record.ts'
 import {readRun, readText} from './run-state.ts'
 import {noSuchServer} from './session.ts'
@@ -15,7 +16,10 @@ export async function show({paths, config}: Context, name: string): Promise<Serv
   const record = readRecord(paths, name)
   const run = readRun(paths, name)
   const text = readText(files.definition)
-  const loaded = text === undefined ? undefined : parseDefinition(text, {file: files.definition, name})
+  const loaded =
+    text === undefined
+      ? undefined
+      : parseDefinition(text, {file: files.definition, name, ...parseOptions(paths)})
   const valid = loaded?.problems.every(problem => problem.grade !== 'error') === true
   const exitSeconds = Number(/ (\d{6,})$/.exec(readText(files.exit)?.trim() ?? '')?.[1] ?? 0)
   const slotFirst = record === undefined ? 0 : config.ids.first + record.slot * IDS_PER_SERVER

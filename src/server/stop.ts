@@ -118,7 +118,9 @@ export function withoutTime(exit: string): string {
 
 async function definedTimeout({paths}: Context, name: string): Promise<number> {
   try {
-    const {definition} = await loadDefinition(serverPaths(paths, name).definition)
+    const {definition} = await loadDefinition(serverPaths(paths, name).definition, {
+      profiles: paths.profiles,
+    })
     return Number.isFinite(definition.stop.timeout) ? definition.stop.timeout : DEFAULT_TIMEOUT_MS
   } catch {
     return DEFAULT_TIMEOUT_MS // a definition that was removed or broken shall not keep its server running
