@@ -11,6 +11,8 @@ export const ExitCode = {
   noSuchServer: 3,
   wrongState: 4,
   hostCannot: 5,
+  /** `capacity`: more is promised than the host may promise. */
+  overcommitted: 6,
   /** `exec`, `enter`, `run`: vps itself failed, as opposed to the command it ran. */
   execFailed: 125,
 } as const

@@ -9,6 +9,7 @@ export {ExitCode, VpsError, type VpsErrorOptions} from './errors.ts'
 export type {Check, HostPaths, IdRange, Progress} from './host/index.ts'
 export type {ImageInfo} from './image/index.ts'
 export type {LaunchPlan, LaunchStep} from './launch/index.ts'
+export type {CapacityRow, ResourceName} from './resources/capacity/index.ts'
 export type {
   Bound,
   MonthUse,
@@ -22,8 +23,11 @@ export type {
 export {
   type Assignment,
   type AttachOptions,
+  type CapacityReport,
   type CreateSource,
   type ExplainedPlan,
+  type Finding,
+  type FindingState,
   Host,
   type HostOptions,
   type ListFilter,
@@ -38,6 +42,8 @@ export {
   type ServerUsage,
   type ServerView,
   type SetReport,
+  type SplitOptions,
+  type SplitReport,
   StartFault,
   type StartOptions,
   type StartReport,
@@ -49,5 +55,10 @@ export {
   type TopOrder,
   type TopReport,
   type TopRow,
+  type Unit,
+  VERIFY_PARTS,
   type VerbOptions,
+  type VerifyOptions,
+  type VerifyPart,
+  type VerifyReport,
 } from './server/index.ts'

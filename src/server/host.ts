@@ -11,6 +11,13 @@ import {
 import {type ImageInfo, listImages, listTemplates} from '../image/index.ts'
 import {explain, type LaunchPlan} from '../launch/index.ts'
 import {type AttachOptions, attachWords, consoleWords} from './attach.ts'
+import {
+  type CapacityReport,
+  capacity,
+  type SplitOptions,
+  type SplitReport,
+  splitCapacity,
+} from './capacity.ts'
 import {type Assignment, replaceDefinition, set} from './change.ts'
 import {type CreateSource, create} from './create.ts'
 import {destroy} from './destroy.ts'
@@ -38,6 +45,7 @@ import type {
   StopReport,
 } from './types.ts'
 import {refusals, resetUsage, type ServerRefusal, type ServerUsage, usage} from './usage.ts'
+import {type VerifyOptions, type VerifyReport, verify} from './verify.ts'
 
 /** What every verb takes: who is told what it does. */
 export interface VerbOptions {
@@ -218,6 +226,23 @@ export class Host {
   /** A report on all running servers every two seconds, or as `intervalMs` says, until the consumer stops. */
   async *top(options: TopOptions = {}): AsyncGenerator<TopReport> {
     yield* top(this.paths, options)
+  }
+
+  /** Proves the limits of a server by experiments in servers made for that; the server itself is not touched. */
+  async verify(name: string, options: VerifyOptions & VerbOptions = {}): Promise<VerifyReport> {
+    const context = this.#context(options.progress)
+    requireServer(context, name)
+    return await verify(context, name, options)
+  }
+
+  /** What servers were promised, against what this host has and may promise. */
+  async capacity(): Promise<CapacityReport> {
+    return await capacity(this.#context())
+  }
+
+  /** Writes a profile that divides this host into equal servers. */
+  async splitCapacity(options: SplitOptions): Promise<SplitReport> {
+    return await splitCapacity(this.#context(), options)
   }
 
   /** For `execAttach`: runs a command in a running server. */

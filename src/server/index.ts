@@ -3,6 +3,7 @@
  * on disk (server.json, journals, summaries) and speaks to supervisors; how a start is done is the launch room's.
  */
 export type {AttachOptions} from './attach.ts'
+export type {CapacityReport, SplitOptions, SplitReport} from './capacity.ts'
 export type {Assignment} from './change.ts'
 export type {CreateSource} from './create.ts'
 export {StartFault} from './fault.ts'
@@ -32,3 +33,5 @@ export type {
   StopReport,
 } from './types.ts'
 export type {ServerRefusal, ServerUsage} from './usage.ts'
+export type {Finding, FindingState, Unit} from './verify/finding.ts'
+export {VERIFY_PARTS, type VerifyOptions, type VerifyPart, type VerifyReport} from './verify.ts'

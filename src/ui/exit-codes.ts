@@ -8,6 +8,7 @@ export const exitCodes: readonly (readonly [code: string, meaning: string])[] = 
   ['3', 'no such server'],
   ['4', 'the server is in the wrong state for this'],
   ['5', 'the host cannot: a privilege or a kernel feature is missing (see vps doctor)'],
+  ['6', 'vps capacity: the servers were promised more than the host may promise'],
 ]
 
 /** How `exec`, `enter` and `run` end instead. */

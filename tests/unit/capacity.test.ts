@@ -1,12 +1,11 @@
 import {describe, expect, test} from 'vitest'
+import type {Overcommit} from '../../src/host/index.ts'
 import {
   type CapacityRow,
   compareCapacity,
-  countCpus,
   type HostCapacity,
   hostCapacity,
   meminfoBytes,
-  type Overcommit,
   type Promising,
   shareProfile,
   splitHost,
@@ -179,10 +178,6 @@ describe('this host', () => {
     expect(found.cpus).toBeGreaterThanOrEqual(1)
     expect(found.memory).toBeGreaterThan(64 * MIB)
     expect(found.pids).toBeGreaterThan(300)
-  })
-
-  test('lists of processors', () => {
-    expect(['0', '0-3', '0-1,4', '0,2,4-7\n', ''].map(countCpus)).toEqual([1, 4, 3, 6, 0])
   })
 
   test('a line of meminfo that is missing is said', () => {

@@ -1,3 +1,4 @@
+import type {Overcommit} from '../../host/index.ts'
 import type {HostCapacity} from './host.ts'
 import {type Promising, promisesOf, RESOURCES, type ResourceName} from './promises.ts'
 
@@ -6,14 +7,6 @@ export interface Tenant {
   readonly name: string
   readonly running: boolean
   readonly resources: Promising
-}
-
-/** How many times the host may be promised; `overcommit` of host.yaml. */
-export interface Overcommit {
-  readonly cpu: number
-  readonly memory: number
-  readonly guarantee: number
-  readonly pids: number
 }
 
 /** One resource of the host and what was promised of it. Bytes, CPUs, numbers of tasks. */

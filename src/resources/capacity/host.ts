@@ -1,5 +1,6 @@
 import {readFile} from 'node:fs/promises'
-import {countCpus, type ResourceName} from './promises.ts'
+import {readCpuList} from '../cpu-list.ts'
+import type {ResourceName} from './promises.ts'
 
 /** What this host has of each resource: processors online, bytes of memory and of swap, tasks. */
 export type HostCapacity = Readonly<Record<ResourceName, number>>
@@ -14,7 +15,7 @@ export async function hostCapacity(): Promise<HostCapacity> {
     ].map(path => readFile(path, 'utf8')),
   )
   return {
-    cpus: countCpus(String(online)),
+    cpus: readCpuList(String(online)).length,
     memory: meminfoBytes(String(meminfo), 'MemTotal'),
     swap: meminfoBytes(String(meminfo), 'SwapTotal'),
     pids: Math.min(Number(most), Number(threads)),

@@ -1,3 +1,5 @@
+import {readCpuList} from '../cpu-list.ts'
+
 /** The part of a definition's `resources` that takes something of the host. */
 export interface Promising {
   readonly cpu: {
@@ -38,7 +40,7 @@ export function promisesOf({cpu, memory, pids}: Promising): Record<ResourceName,
 
 /** A server is bound by its ceiling, and by the number of processors it may use, whichever is less. */
 function mostCpus({limit, cores, cpus, dedicated}: Promising['cpu']): number | null {
-  const bounds = [limit, cores, cpus === null ? null : countCpus(cpus), dedicated].filter(
+  const bounds = [limit, cores, cpus === null ? null : readCpuList(cpus).length, dedicated].filter(
     bound => bound !== null,
   )
   return bounds.length === 0 ? null : Math.min(...bounds)
@@ -47,16 +49,4 @@ function mostCpus({limit, cores, cpus, dedicated}: Promising['cpu']): number | n
 function swapLimit(swap: Promising['memory']['swap']): number | null {
   if (swap === 'none') return 0
   return swap === 'max' ? null : swap
-}
-
-/** How many processors a list such as `0-1,4` names. */
-export function countCpus(list: string): number {
-  return list
-    .trim()
-    .split(',')
-    .filter(part => part !== '')
-    .reduce((sum, part) => {
-      const [first = 0, last = first] = part.split('-').map(Number)
-      return sum + last - first + 1
-    }, 0)
 }
