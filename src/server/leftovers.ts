@@ -13,6 +13,7 @@ import {cgroupPlace} from '../resources/index.ts'
 import {journalNames, listDirectory, readJournals} from './journal.ts'
 import {readRun} from './run-state.ts'
 import {openSession} from './session.ts'
+import {removeThrowaway, strayThrowaways} from './throwaway.ts'
 import type {Context} from './types.ts'
 
 /** Something that an interrupted command or a dead supervisor left. */
@@ -35,7 +36,8 @@ export async function findLeftovers(paths: HostPaths): Promise<Leftover[]> {
   const groups = (await cgroupNames(paths))
     .filter(name => readRun(paths, name).kind === 'none')
     .map(name => ({name, what: 'a cgroup of no running server'}))
-  return [...journals, ...slots, ...runs, ...groups]
+  const strays = strayThrowaways(paths).map(name => ({name, what: 'a throw-away server whose maker is gone'}))
+  return [...journals, ...slots, ...runs, ...groups, ...strays]
 }
 
 const VERBS = {creating: 'create', destroying: 'destroy', renaming: 'rename'} as const
@@ -71,6 +73,7 @@ export async function repairAll(context: Context): Promise<string[]> {
   for (const name of names) {
     await using _session = await openSession(context, 'repair', name) // repairs it
   }
+  for (const name of strayThrowaways(paths)) await removeThrowaway(context, name)
   return names
 }
 
