@@ -3,7 +3,7 @@
  */
 import {isScalar, isSeq, type Scalar} from 'yaml'
 import {formatDuration, parseBytes, parseCpus, parseDuration} from '../units.ts'
-import type {Kind, Section} from './kinds.ts'
+import type {Key, Kind, Section} from './kinds.ts'
 import {keyText, type Path} from './problems.ts'
 
 const YES = new Set(['yes', 'y', 'on', '1', 'true', 'enabled'])
@@ -35,6 +35,32 @@ function fitsScalar(kind: Kind, value: unknown): boolean {
   if (kind.kind === 'cpus') return parseCpus(String(value)) !== undefined
   if (kind.kind === 'worded') return Object.hasOwn(kind.words, String(value)) || fitsScalar(kind.of, value)
   return false
+}
+
+/** Whether other tools call a key so: `LimitNOFILE`, `lxc.cgroup2.memory.max` and `memory_max` are spelled in many ways. */
+export function isAlso(key: Key | undefined, name: string): boolean {
+  return key?.aka?.some(other => canonical(other) === canonical(name)) ?? false
+}
+
+function canonical(name: string): string {
+  return name
+    .toLowerCase()
+    .replace(/^lxc\.(cgroup2?\.|prlimit\.|sysctl\.)?/, '')
+    .replaceAll(/[_-]/g, '')
+}
+
+/** A key of a section below that is called so by other tools: `numproc` is `resources.pids`. Nearer ones first. */
+export function sameElsewhere(kind: Section, name: string, path: Path): string | undefined {
+  let sections: [path: Path, kind: Section][] = [[path, kind]]
+  while (sections.length > 0) {
+    const below = sections.flatMap(([here, {keys}]) =>
+      Object.entries(keys).map(([step, key]) => [[...here, step], key] as const),
+    )
+    const found = below.find(([here, key]) => here.length > path.length + 1 && isAlso(key, name))
+    if (found) return `did you mean ${keyText(found[0])}?`
+    sections = below.flatMap(([here, {is}]) => (is.kind === 'section' ? [[here, is] as [Path, Section]] : []))
+  }
+  return undefined
 }
 
 /** For a key that is not like any other here: the section it belongs to, or the keys there are. */

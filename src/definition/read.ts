@@ -12,7 +12,7 @@ import {
 import {nearest} from '../nearest.ts'
 import {blank, defaultOf} from './defaults.ts'
 import {describe, keyName, originAt, type Place, placeOf, type Source} from './document.ts'
-import {listHint, sectionHint, tableHint, whereElse} from './hints.ts'
+import {isAlso, listHint, sameElsewhere, sectionHint, tableHint, whereElse} from './hints.ts'
 import {type Either, type Key, type Kind, type List, type Section, type Table, tableKind} from './kinds.ts'
 import {keyText, type Path, type Problem} from './problems.ts'
 import {RLIMIT_EXPECTED} from './rlimits.ts'
@@ -158,8 +158,15 @@ export class Reader {
   /** Reports an unknown key; returns the key that was meant. */
   #unknown(kind: Section, name: string, pair: Pair, path: Path): string | undefined {
     const known = Object.keys(kind.keys)
-    const near = known.find(key => kind.keys[key]?.aka?.includes(name.toLowerCase())) ?? nearest(name, known)
-    const suggestion = near ? `did you mean ${near}?` : whereElse(kind, name, path)
+    const refused = kind.refused && Object.hasOwn(kind.refused, name) ? kind.refused[name] : undefined
+    if (refused !== undefined) {
+      this.report(pair.key, [...path, name], `${keyText([...path, name])} cannot stand here: ${refused}`)
+      return undefined
+    }
+    const elsewhere = sameElsewhere(kind, name, path)
+    const near =
+      known.find(key => isAlso(kind.keys[key], name)) ?? (elsewhere ? undefined : nearest(name, known))
+    const suggestion = near ? `did you mean ${near}?` : (elsewhere ?? whereElse(kind, name, path))
     this.report(pair.key, [...path, name], `unknown key ${keyText([...path, name])}`, suggestion)
     return near
   }

@@ -56,7 +56,7 @@ const cpu = section({
     }),
     {
       says: 'Exactly which processors the server sees and may use, by their numbers on the host. Instead of `cores`.',
-      example: '0-1,4',
+      example: '"0-1,4"',
       change: 'live',
       defaultSays: 'as many as `cores` says, chosen by `vps`',
       aka: ['cpuset', 'cpumask', 'cpuset.cpus', 'AllowedCPUs', 'pin', 'affinity', 'set'],

@@ -1,6 +1,6 @@
 import {existsSync} from 'node:fs'
 import {dirname} from 'node:path'
-import {loadDefinition, requireValid} from '../definition/index.ts'
+import {type Definition, type Loaded, loadDefinition, requireValid} from '../definition/index.ts'
 import {VpsError} from '../errors.ts'
 import {IDS_PER_SERVER, reservedTrees, serverPaths} from '../host/index.ts'
 import {showImage} from '../image/index.ts'
@@ -8,6 +8,7 @@ import {compile, type LaunchPlan} from '../launch/index.ts'
 import {nativeFile} from '../native/index.ts'
 import {cgroupPlace} from '../resources/index.ts'
 import {seccompFilter} from '../security/index.ts'
+import {type LimitOptions, planLimits, type StartLimits} from './limits.ts'
 import {readRecord, type ServerRecord} from './record.ts'
 import {wrongState} from './session.ts'
 import type {Context} from './types.ts'
@@ -15,12 +16,42 @@ import type {Context} from './types.ts'
 /** The supervisor waits for a byte from its starter, who asks systemd for a scope meanwhile. */
 export const AWAIT_SCOPE = 'await-scope'
 
-/** The plan that a start of `name` would run. Changes nothing; a server that is not created yet has none. */
-export async function planStart(context: Context, name: string): Promise<LaunchPlan> {
+/** A start, worked out. */
+export interface Start {
+  readonly plan: LaunchPlan
+  readonly definition: Definition
+  readonly limits: StartLimits
+}
+
+/** Reads what `name` shall be. @throws VpsError INVALID_DEFINITION (exit 2) */
+export async function loadValid({paths}: Pick<Context, 'paths'>, name: string): Promise<Loaded> {
+  const loaded = await loadDefinition(serverPaths(paths, name).definition, {
+    name,
+    reserved: reservedTrees(paths),
+    profiles: paths.profiles,
+  })
+  requireValid(loaded)
+  return loaded
+}
+
+/**
+ * What a start of `name` would do. Changes nothing; a server that is not created yet has none.
+ * @throws VpsError UNENFORCEABLE (exit 5) when this host cannot keep the limits
+ */
+export async function planStart(context: Context, name: string, options: LimitOptions = {}): Promise<Start> {
+  return await planLoaded(context, name, await loadValid(context, name), options)
+}
+
+/** As `planStart`, of a definition that is read already. */
+export async function planLoaded(
+  context: Context,
+  name: string,
+  loaded: Loaded,
+  options: LimitOptions,
+): Promise<Start> {
   const {paths, config, progress} = context
   const files = serverPaths(paths, name)
-  const loaded = await loadDefinition(files.definition, {name, reserved: reservedTrees(paths)})
-  const definition = requireValid(loaded)
+  const {definition} = loaded
   const record = requireRecord(context, name)
   const image = await showImage(record.image, {paths})
   if (image.template !== definition.template.name)
@@ -28,6 +59,7 @@ export async function planStart(context: Context, name: string): Promise<LaunchP
       `server ${name} keeps its image ${image.id}; template ${definition.template.name} is for a server created anew`,
     )
   const place = await cgroupPlace(paths)
+  const limits = await planLimits(context, name, loaded, options)
   const plan = compile({
     loaded,
     image,
@@ -43,8 +75,12 @@ export async function planStart(context: Context, name: string): Promise<LaunchP
       cgroup: place.directory(name),
       cgroupRoot: place.mount,
     },
+    limits: limits.limits,
+    controllers: limits.controllers,
+    accountingSeconds: Math.round(config.accounting.interval / 1000),
   })
-  return place.systemd ? {...plan, settings: {...plan.settings, [AWAIT_SCOPE]: '1'}} : plan
+  const settings = place.systemd ? {...plan.settings, [AWAIT_SCOPE]: '1'} : plan.settings
+  return {plan: {...plan, settings}, definition, limits}
 }
 
 function requireRecord({paths}: Context, name: string): ServerRecord {

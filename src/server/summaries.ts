@@ -1,6 +1,6 @@
 import {readFileSync, statSync} from 'node:fs'
-import {join} from 'node:path'
-import {parseDefinition} from '../definition/index.ts'
+import {basename, join} from 'node:path'
+import {type ProfileLookup, parseDefinition, profileFile, profilesIn} from '../definition/index.ts'
 import {type HostPaths, makeDirectory, serverPaths, writeFileAtomic} from '../host/index.ts'
 import {readRecord} from './record.ts'
 import {readText} from './run-state.ts'
@@ -22,11 +22,13 @@ export interface Summary {
 interface Entry {
   /** Inode, size and time of the files it comes from: the summary is good while these are true. */
   readonly key: string
+  /** The profiles that the definition names: their files are among these. */
+  readonly profiles: readonly string[]
   readonly summary: Summary
 }
 
 /** Raised whenever a summary or the definition's language changes. */
-const VERSION = 1
+const VERSION = 2
 
 /**
  * Summaries of `names`. Parsing a thousand definitions takes a second, so the last list's are kept in one file of the
@@ -39,13 +41,13 @@ export async function readSummaries(
   const file = join(paths.cache, 'summaries.json')
   const cached = readCache(file)
   const entries = new Map<string, Entry>()
+  const files = new FileVersions(paths)
   let fresh = 0
   for (const name of names) {
-    const key = summaryKey(paths, name)
     const known = cached.get(name)
-    if (known?.key === key) entries.set(name, known)
+    if (known && known.key === files.key(name, known.profiles)) entries.set(name, known)
     else {
-      entries.set(name, {key, summary: summarise(paths, name)})
+      entries.set(name, freshEntry(paths, name, files))
       fresh++
     }
   }
@@ -53,10 +55,48 @@ export async function readSummaries(
   return new Map([...entries].map(([name, {summary}]) => [name, summary]))
 }
 
-/** Not the directory that they are in: its time changes whenever the supervisor replaces the ledger beside them. */
-function summaryKey(paths: HostPaths, name: string): string {
-  const {definition, record, exit} = serverPaths(paths, name)
-  return `${fileVersion(definition)}/${fileVersion(record)}/${fileVersion(exit)}`
+/** The versions of the files that summaries come from. Profiles, which many servers share, are looked at once. */
+class FileVersions {
+  readonly #paths: HostPaths
+  readonly #profiles = new Map<string, string>()
+  readonly #lookup: ProfileLookup
+
+  constructor(paths: HostPaths) {
+    this.#paths = paths
+    this.#lookup = profilesIn(paths.profiles)
+  }
+
+  key(name: string, profiles: readonly string[]): string {
+    return this.ownKey(name) + this.profilesKey(profiles)
+  }
+
+  profilesKey(profiles: readonly string[]): string {
+    return profiles.map(profile => `/${this.#profile(profile)}`).join('')
+  }
+
+  /** Not the directory that they are in: its time changes whenever the supervisor replaces the ledger beside them. */
+  ownKey(name: string): string {
+    const {definition, record, exit} = serverPaths(this.#paths, name)
+    return [definition, record, exit].map(fileVersion).join('/')
+  }
+
+  /** Finds a profile, its version noted before it is read: a change meanwhile makes a summary stale, never wrong. */
+  readonly lookup = (name: string) => {
+    this.#profile(name)
+    return this.#lookup(name)
+  }
+
+  #profile(name: string): string {
+    const version = this.#profiles.get(name) ?? fileVersion(profileFile(this.#paths.profiles, name))
+    this.#profiles.set(name, version)
+    return version
+  }
+}
+
+function freshEntry(paths: HostPaths, name: string, files: FileVersions): Entry {
+  const own = files.ownKey(name)
+  const {profiles, ...summary} = summarise(paths, name, files.lookup)
+  return {key: own + files.profilesKey(profiles), profiles, summary}
 }
 
 function fileVersion(path: string): string {
@@ -64,20 +104,23 @@ function fileVersion(path: string): string {
   return found === undefined ? '-' : `${found.ino} ${found.size} ${found.mtimeMs}`
 }
 
-function summarise(paths: HostPaths, name: string): Summary {
+function summarise(paths: HostPaths, name: string, lookup: ProfileLookup): Summary & Pick<Entry, 'profiles'> {
   const {definition: file, exit: exitFile} = serverPaths(paths, name)
   const image = readRecord(paths, name)?.image ?? null
   const exit = readText(exitFile)?.trim() || null
   const text = readText(file)
-  if (text === undefined) return {...NOTHING, image, exit, problem: `its definition is missing: ${file}`}
-  const {definition, problems} = parseDefinition(text, {file, name})
+  if (text === undefined)
+    return {...NOTHING, image, exit, profiles: [], problem: `its definition is missing: ${file}`}
+  const {definition, problems} = parseDefinition(text, {file, name, profiles: lookup})
+  const profiles = definition.profiles.filter(profile => profile !== '')
   const error = problems.find(problem => problem.grade === 'error')
   if (error !== undefined) {
-    const {line, column} = error.origin
-    return {...NOTHING, image, exit, problem: `${name}.yaml:${line}:${column}: ${error.message}`}
+    const {file: place, line, column} = error.origin
+    const problem = `${basename(place)}:${line}:${column}: ${error.message}`
+    return {...NOTHING, image, exit, profiles, problem}
   }
   const {template, tags, autostart, hostname} = definition
-  return {template: template.name, tags, autostart, hostname, image, exit, problem: null}
+  return {template: template.name, tags, autostart, hostname, image, exit, profiles, problem: null}
 }
 
 const NOTHING: Summary = {
@@ -109,7 +152,12 @@ async function writeCache(
   entries: ReadonlyMap<string, Entry>,
   paths: HostPaths,
 ): Promise<void> {
-  const living = [...entries].filter(([name, {key}]) => key !== '-/-/-' && summaryKey(paths, name) === key)
+  // New versions, as the summaries took their time. A stale profile is seen by the next list.
+  const files = new FileVersions(paths)
+  const living = [...entries].filter(([name, {key}]) => {
+    const own = files.ownKey(name)
+    return own !== '-/-/-' && key.startsWith(own)
+  })
   const text = JSON.stringify({version: VERSION, entries: living})
   try {
     await makeDirectory(paths.cache, 0o700)

@@ -482,7 +482,8 @@ describe('documentation', () => {
           )
           return `${step.slice(0, -2)}: [{${[inner, ...rest].join(', ')}}]`
         }, example)
-      const {problems} = parseDefinition(yaml, {file: 'web1.yaml'})
+      const profiles = (name: string) => ({file: `${name}.yaml`, text: ''})
+      const {problems} = parseDefinition(yaml, {file: 'web1.yaml', profiles})
       const errors = problems.filter(({grade}) => grade === 'error')
       expect(renderProblems(errors, yaml)).toBe('')
     }
