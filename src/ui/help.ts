@@ -23,14 +23,14 @@ export const commandGroups: readonly {readonly title: string; readonly commands:
       'destroy',
     ],
   },
-  {title: 'What servers use', commands: ['usage', 'top']},
+  {title: 'What servers use', commands: ['usage', 'top', 'verify']},
   {title: 'Inside a server', commands: ['enter', 'exec', 'run', 'console', 'logs']},
   {title: 'Definitions', commands: ['set', 'edit', 'validate', 'schema']},
   {
     title: 'Templates and images',
     commands: ['template:list', 'template:show', 'image:list', 'image:build', 'image:remove'],
   },
-  {title: 'This host', commands: ['doctor', 'version', 'completion', 'help']},
+  {title: 'This host', commands: ['doctor', 'capacity', 'capacity:split', 'version', 'completion', 'help']},
 ]
 
 /** What help needs to know of where it is printed. */

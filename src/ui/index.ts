@@ -3,6 +3,7 @@
  * errors, JSON, help and shell completion. Imported by commands and by bin/main.ts only.
  */
 export {type AttachChild, becomeAttach, environmentOf, spawnAttach} from './attach.ts'
+export {capacityTable} from './capacity-table.ts'
 export {type Change, changeText} from './change.ts'
 export {forbidColor, type Paint, paintFor, plain, type Style} from './color.ts'
 export {VpsCommand} from './command.ts'
@@ -27,4 +28,5 @@ export {type Column, fields, table} from './table.ts'
 export {indent, wrap} from './text.ts'
 export {timingsTable} from './timings.ts'
 export {beancounterTable, monthTable, refusalTable, usagePage} from './usage.ts'
+export {verifyTable} from './verify-table.ts'
 export {type FlagShape, splitWords} from './words.ts'

@@ -1,0 +1,29 @@
+import type {Finding, VerifyReport} from '../server/index.ts'
+import {amount, deviation as spoken} from './amount.ts'
+import type {Paint, Style} from './color.ts'
+import {table} from './table.ts'
+
+const STYLES: Readonly<Record<Finding['state'], Style>> = {
+  held: 'good',
+  broken: 'bad',
+  unproven: 'dim',
+  unenforced: 'bad',
+}
+
+/** What an experiment found of each limit, and below it what there is to say. */
+export function verifyTable({name, findings}: VerifyReport, paint: Paint): string {
+  if (findings.length === 0) return `${name} has no limits to verify`
+  const rows = table(
+    findings,
+    [
+      {title: 'LIMIT', value: ({key}) => key},
+      {title: 'ASKED', value: ({asked, unit}) => amount(asked, unit), right: true},
+      {title: 'MEASURED', value: ({measured, unit}) => amount(measured, unit), right: true},
+      {title: 'DEVIATION', value: ({deviation}) => spoken(deviation), right: true},
+      {title: 'STATE', value: ({state}) => paint(STYLES[state], state)},
+    ],
+    paint,
+  )
+  const notes = findings.filter(({note}) => note !== null).map(({key, note}) => `${key}: ${note}`)
+  return notes.length === 0 ? rows : `${rows}\n\n${notes.map(note => `  ${note}`).join('\n')}`
+}
