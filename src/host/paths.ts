@@ -53,6 +53,16 @@ export interface ServerPaths {
   readonly plan: string
   readonly planJson: string
   readonly lock: string
+  /** The definition as the server was started with it, after profiles and defaults and with live changes; JSON. */
+  readonly startedDefinition: string
+  /** JSON: the limits that this host does not keep. */
+  readonly unenforced: string
+  /** The CPUs that the server has for itself. */
+  readonly cpus: string
+  /** The journal of a live change. */
+  readonly limitsUndo: string
+  /** What the server itself sees of its use. */
+  readonly guestUsage: string
 }
 
 /** The paths of the host below `root` (default: `VPS_ROOT`, else the real host). Reads nothing but the environment. */
@@ -93,6 +103,11 @@ export function serverPaths(paths: HostPaths, name: string): ServerPaths {
     plan: `${run}/plan`,
     planJson: `${run}/plan.json`,
     lock: `${paths.locks}/${name}.lock`,
+    startedDefinition: `${run}/definition`,
+    unenforced: `${run}/unenforced`,
+    cpus: `${run}/cpus`,
+    limitsUndo: `${run}/limits.undo`,
+    guestUsage: `${run}/usage`,
   }
 }
 

@@ -1,11 +1,12 @@
-import type {Loaded} from '../definition/index.ts'
+import {type Loaded, sysctlPath} from '../definition/index.ts'
 import {IDS_PER_SERVER} from '../host/index.ts'
 import {boundingNumbers} from '../security/index.ts'
 import {chooseInit, type InitChoice} from './init.ts'
 import type {LaunchInput} from './input.ts'
-import {limitSteps} from './limits.ts'
+import {cgroupSteps, rlimitSteps} from './limits.ts'
 import type {LaunchPlan, LaunchStep} from './plan.ts'
-import {own, rootfsSteps} from './rootfs.ts'
+import {rootfsSteps} from './rootfs.ts'
+import {from, own} from './step.ts'
 
 const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 const NOTIFY_SOCKET = '/run/host/notify'
@@ -15,11 +16,21 @@ export function compile(input: LaunchInput): LaunchPlan {
   const init = chooseInit(input.loaded.definition, input.image)
   return {
     settings: settings(input, init),
-    steps: [...namespaceSteps(input), ...limitSteps(), ...rootfsSteps(input), ...guestSteps(input, init)],
+    steps: [
+      ...namespaceSteps(input),
+      ...cgroupSteps(input),
+      ...rlimitSteps(input.loaded),
+      ...rootfsSteps(input),
+      ...sysctlSteps(input.loaded, 'ipc-sysctl'),
+      ...guestSteps(input, init),
+    ],
   }
 }
 
-function settings({loaded, server, vpsInit}: LaunchInput, init: InitChoice): Record<string, string> {
+function settings(
+  {loaded, server, vpsInit, accountingSeconds}: LaunchInput,
+  init: InitChoice,
+): Record<string, string> {
   const {restart, stop, console} = loaded.definition
   return {
     name: server.name,
@@ -36,6 +47,7 @@ function settings({loaded, server, vpsInit}: LaunchInput, init: InitChoice): Rec
     'restart-window': String(restart.window),
     'stop-signal': String(init.stopSignal),
     'stop-timeout': String(stop.timeout),
+    'accounting-interval': String(accountingSeconds),
     ready: init.ready,
     ...(init.op === 'exec-vps-init' ? {'init-program': vpsInit} : {}),
   }
@@ -57,6 +69,7 @@ function guestSteps(input: LaunchInput, init: InitChoice): LaunchStep[] {
   return [
     from(loaded, ['hostname'], 'hostname', definition.hostname),
     ...(definition.network === 'none' ? [own('loopback')] : []),
+    ...sysctlSteps(loaded, 'sysctl'),
     own('root'),
     from(loaded, ['hostname'], 'file', '/etc/hostname', '644', `${definition.hostname}\n`),
     own('file', '/run/host/container-manager', '444', 'vps\n'),
@@ -71,6 +84,16 @@ function guestSteps(input: LaunchInput, init: InitChoice): LaunchStep[] {
     ...environment(input, init),
     from(loaded, ['init'], init.op, ...init.argv),
   ]
+}
+
+/**
+ * Settings of the ipc namespace are the host root's to write, in the namespace; all others are written as the server's root, so
+ * that the kernel itself refuses what is not the server's own.
+ */
+function sysctlSteps(loaded: Loaded, op: 'sysctl' | 'ipc-sysctl'): LaunchStep[] {
+  return Object.entries(loaded.definition.sysctl)
+    .filter(([name]) => /^(kernel|fs)\//.test(sysctlPath(name)) === (op === 'ipc-sysctl'))
+    .map(([name, value]) => from(loaded, ['sysctl', name], op, name, value))
 }
 
 /** Fresh: nothing of the admin's shell comes through. */
@@ -91,8 +114,4 @@ function environment({loaded, server}: LaunchInput, init: InitChoice): LaunchSte
       from(loaded, ['env', name], 'environment', `${name}=${value}`),
     ),
   ]
-}
-
-function from(loaded: Loaded, key: (string | number)[], op: string, ...args: string[]): LaunchStep {
-  return {op, arguments: args, origin: loaded.origin(key)}
 }

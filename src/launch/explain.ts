@@ -12,6 +12,12 @@ const SENTENCES: Readonly<Record<string, Words>> = {
     `make a user namespace: ids 0 to ${Number(count) - 1} are ${first} and up on the host`,
   'network-namespace': () => 'make a network namespace',
   'guest-namespaces': () => 'make mount, pid, ipc, uts and cgroup namespaces, init being born in the cgroup',
+  controllers: ([required = '', wanted = '']) => `hand down the controllers ${words(required, wanted)}`,
+  'cgroup-write': ([group, file, value, expect]) =>
+    `write \`${value}\` to ${file} of ${group === 'server' ? 'the server' : 'its payload'}${expect === '' ? '' : ', and read it back'}`,
+  devices: rules => `let no other devices be used than ${rules.join(' ')}`,
+  sysctl: ([name, value]) => `set ${name} to ${value}, as the server's root`,
+  'ipc-sysctl': ([name, value]) => `set ${name} to ${value} in the ipc namespace`,
   rlimit: ([name, soft, hard]) => `limit ${name} to ${soft} (at most ${hard})`,
   'oom-score-adjust': ([score]) => `set the OOM score adjustment to ${score}`,
   layer: ([source]) => `take ${source} as a read-only layer, owner ids shifted`,
@@ -40,6 +46,13 @@ const SENTENCES: Readonly<Record<string, Words>> = {
   environment: ([assignment]) => `set ${assignment} in the environment`,
   exec: args => `execute ${args.join(' ')}`,
   'exec-vps-init': args => `execute ${args.join(' ')} (brought by vps)`,
+}
+
+function words(required: string, wanted: string): string {
+  const all = [required, wanted === '' ? '' : `${wanted} (as far as there are)`].filter(text => text !== '')
+  return all.length === 0
+    ? 'nobody asks for: none'
+    : all.join(', ').replaceAll(',', ', ').replaceAll('  ', ' ')
 }
 
 function sentence({op, arguments: args, origin}: LaunchStep): string {

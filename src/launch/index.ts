@@ -4,5 +4,5 @@
  */
 export {compile} from './compile.ts'
 export {explain} from './explain.ts'
-export type {LaunchImage, LaunchInput, LaunchServer} from './input.ts'
+export type {LaunchControllers, LaunchImage, LaunchInput, LaunchServer} from './input.ts'
 export {encode, type LaunchPlan, type LaunchStep, originText} from './plan.ts'

@@ -1,4 +1,5 @@
 import type {Loaded} from '../definition/index.ts'
+import type {Limit} from '../resources/index.ts'
 
 /** What an image says about the root that servers build on; `ImageInfo` of the image room has these. */
 export interface LaunchImage {
@@ -25,6 +26,14 @@ export interface LaunchServer {
   readonly cgroupRoot: string
 }
 
+/** Controllers that are handed down to `supervisor` and `payload`. */
+export interface LaunchControllers {
+  /** Without these the start fails. */
+  readonly required: readonly string[]
+  /** For what the server may do with its own part of the tree: a systemd in it wants them. */
+  readonly wanted: readonly string[]
+}
+
 /** All that a launch plan depends on. */
 export interface LaunchInput {
   readonly loaded: Loaded
@@ -34,4 +43,9 @@ export interface LaunchInput {
   readonly seccomp: string
   /** Path of the vps-init program. */
   readonly vpsInit: string
+  /** What is written to the cgroup's files, in order; see `desiredLimits`. */
+  readonly limits: readonly Limit[]
+  readonly controllers: LaunchControllers
+  /** How often the supervisor saves what was used; 0: only at the end. */
+  readonly accountingSeconds: number
 }

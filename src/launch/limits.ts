@@ -1,5 +1,8 @@
+import type {Loaded} from '../definition/index.ts'
+import {devices} from '../security/index.ts'
+import type {LaunchInput} from './input.ts'
 import type {LaunchStep} from './plan.ts'
-import {own} from './rootfs.ts'
+import {from, own} from './step.ts'
 
 /**
  * The rlimits of a server's init, as a freshly booted Debian has them (systemd's defaults): name, soft, hard. All sixteen,
@@ -24,10 +27,33 @@ const DEFAULTS: readonly (readonly [name: string, soft: string, hard: string])[]
   ['stack', '8388608', 'infinity'],
 ]
 
-/** What is set on init from outside. */
-export function limitSteps(): LaunchStep[] {
+/** `default`: where the host cannot give it, what it has will do. `asked`: that would be a fault. */
+export function rlimitSteps(loaded: Loaded): LaunchStep[] {
+  const asked = new Map(Object.entries(loaded.definition.limits))
   return [
-    ...DEFAULTS.map(([name, soft, hard]) => own('rlimit', name, soft, hard)),
+    ...DEFAULTS.map(([name, soft, hard]) => {
+      const wanted = asked.get(name)
+      return wanted === undefined
+        ? own('rlimit', name, soft, hard, 'default')
+        : from(loaded, ['limits', name], 'rlimit', name, wanted.soft, wanted.hard, 'asked')
+    }),
     own('oom-score-adjust', '0'),
   ]
+}
+
+/** What the cgroup is told before any process of the server is in it. On a systemd host the server's own level is systemd's. */
+export function cgroupSteps({loaded, limits, controllers}: LaunchInput): LaunchStep[] {
+  return [
+    own('controllers', controllers.required.join(','), controllers.wanted.join(',')),
+    ...limits.map(({key, group, file, value, expect}) =>
+      from(loaded, key, 'cgroup-write', group, file, value, expect),
+    ),
+    own('devices', ...deviceRules(loaded)),
+  ]
+}
+
+/** The nodes that /dev has, and the ptys: the multiplexer, and every slave. */
+function deviceRules({definition}: Loaded): string[] {
+  const nodes = devices(definition.security).map(({major, minor}) => `c:${major}:${minor}`)
+  return [...nodes, 'c:5:2', 'c:136:*']
 }

@@ -1,12 +1,8 @@
 import type {Definition, Loaded} from '../definition/index.ts'
 import {devices, masks} from '../security/index.ts'
-import type {LaunchInput} from './input.ts'
+import type {LaunchInput, LaunchServer} from './input.ts'
 import type {LaunchStep} from './plan.ts'
-
-/** A step that vps takes by itself. */
-export function own(op: string, ...args: string[]): LaunchStep {
-  return {op, arguments: args, origin: null}
-}
+import {own} from './step.ts'
 
 /** The steps that build a server's file tree, outermost mount first. */
 export function rootfsSteps(input: LaunchInput): LaunchStep[] {
@@ -17,7 +13,7 @@ export function rootfsSteps(input: LaunchInput): LaunchStep[] {
     ...image.hostTrees.map(({source, target}) => own('bind', source, target, 'readonly,nodev')),
     ...deviceSteps(loaded.definition),
     ...kernelSteps(),
-    ...runSteps(),
+    ...runSteps(server),
     ...mountSteps(loaded),
     ...maskSteps(loaded.definition),
   ]
@@ -51,11 +47,13 @@ function kernelSteps(): LaunchStep[] {
   ]
 }
 
-function runSteps(): LaunchStep[] {
+function runSteps({runDir}: LaunchServer): LaunchStep[] {
   return [
     own('tmpfs', '/run', 'nosuid,nodev', 'mode=755'),
     own('directory', '/run/host', '755'),
     own('notify', '/run/host/notify'),
+    // Not idmapped: it is the host root's, for everybody to read. A tmpfs could not be before Linux 6.3 anyway.
+    own('bind', `${runDir}/usage`, '/run/host/vps/usage', 'readonly,nosuid,nodev,noexec,noidmap'),
   ]
 }
 

@@ -1,30 +1,73 @@
 import {mkdir, readdir, readFile, rmdir, writeFile} from 'node:fs/promises'
-import {join} from 'node:path'
+import {join, relative} from 'node:path'
 import {setTimeout as sleep} from 'node:timers/promises'
-import {VpsError} from '../errors.ts'
+import {ExitCode, VpsError} from '../errors.ts'
 import {errno, ifMissing} from '../host/index.ts'
 import type {CgroupPlace} from './cgroup-place.ts'
 
 /** How long killed processes may take to be gone; one in an uninterruptible wait may take longer, and is named then. */
 const KILL_TIMEOUT_MS = 10_000
 
-/** Makes the servers' parent directory, and on a pure v2 host hands the controllers down to it. */
-export async function prepareParent({parent, mount, pure, systemd}: CgroupPlace): Promise<void> {
+/**
+ * Makes the servers' parent directory and hands controllers down to it: all on a pure v2 host; beside v1 hierarchies, which may
+ * want them back, only those that are `required`. @throws VpsError HOST_CANNOT (exit 5) for a required one that it can't
+ */
+export async function prepareParent(
+  {parent, mount, pure, systemd}: CgroupPlace,
+  required: readonly string[] = [],
+): Promise<void> {
   if (systemd) return // systemd makes the slice, and enables what delegated scopes may have
   await mkdir(parent, {recursive: true})
-  if (pure) for (const directory of [mount, parent]) await enableControllers(directory)
+  for (const directory of [mount, parent]) await handDown(directory, required, pure)
 }
+
+/**
+ * systemd does not know these (hugetlb, rdma, misc: as of version 252) and leaves them as they are, so we hand them down to
+ * the scopes ourselves. To be called when the slice is there, that is with its first scope in it.
+ */
+export async function prepareSlice(
+  {parent, mount, systemd}: CgroupPlace,
+  required: readonly string[],
+): Promise<void> {
+  const ours = required.filter(name => UNKNOWN_TO_SYSTEMD.includes(name))
+  if (!systemd || ours.length === 0) return
+  const below = relative(mount, parent).split('/')
+  const slices = below.map((_, index) => join(mount, ...below.slice(0, index + 1)))
+  for (const directory of [mount, ...slices]) await handDown(directory, ours, false)
+}
+
+const UNKNOWN_TO_SYSTEMD = ['hugetlb', 'rdma', 'misc']
 
 /** Removes the parent directory if no server has a cgroup in it. */
 export async function removeParent({parent, systemd}: CgroupPlace): Promise<void> {
   if (!systemd) await rmdir(parent).catch(() => {}) // in use, or never made
 }
 
-/** Best effort: this issue's servers set no limits, and one controller that is in use elsewhere shall not stop the rest. */
-async function enableControllers(directory: string): Promise<void> {
-  const available = (await readFile(join(directory, 'cgroup.controllers'), 'utf8')).trim().split(' ')
-  for (const name of available.filter(word => word !== ''))
-    await writeFile(join(directory, 'cgroup.subtree_control'), `+${name}`).catch(() => {})
+/** One controller that is in use elsewhere shall not stop the rest, unless it is required. */
+async function handDown(directory: string, required: readonly string[], all: boolean): Promise<void> {
+  const file = join(directory, 'cgroup.subtree_control')
+  const present = await words(file)
+  const wanted = all ? [...required, ...(await words(join(directory, 'cgroup.controllers')))] : required
+  for (const name of new Set(wanted.filter(word => !present.includes(word)))) {
+    try {
+      await writeFile(file, `+${name}`)
+    } catch (error) {
+      if (required.includes(name)) throw cannotHandDown(name, file, error)
+    }
+  }
+}
+
+async function words(path: string): Promise<string[]> {
+  return (await readFile(path, 'utf8')).split(/\s+/).filter(word => word !== '')
+}
+
+function cannotHandDown(controller: string, file: string, cause: unknown): VpsError {
+  const busy = errno(cause) === 'EBUSY' ? ['a process in that cgroup itself may be in the way'] : []
+  return new VpsError('HOST_CANNOT', `cannot hand the ${controller} controller down to servers (${file})`, {
+    cause,
+    suggestions: [...busy, 'see `vps doctor`'],
+    exitCode: ExitCode.hostCannot,
+  })
 }
 
 /** Kills whatever is left in the tree `directory` and removes it, or all below it. A missing tree is fine. */

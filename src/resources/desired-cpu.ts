@@ -1,5 +1,5 @@
-import type {Definition} from '../definition/index.ts'
-import {formatCpuList, parseCpuList} from './cpu-list.ts'
+import {type Definition, formatCpuList} from '../definition/index.ts'
+import {readCpuList} from './cpu-list.ts'
 import type {Wishes} from './wishes.ts'
 
 /** Which CPUs a server gets, and from which nodes its memory comes; null for all. */
@@ -39,7 +39,7 @@ export function cpuLimits(
   }
   if (cpus !== null) {
     const key = ['resources', 'cpu', 'cpus']
-    const absent = parseCpuList(cpus).filter(cpu => !facts.cpus.includes(cpu))
+    const absent = readCpuList(cpus).filter(cpu => !facts.cpus.includes(cpu))
     if (absent.length === 0) choose(wishes, key, {cpus, mems: null})
     else
       wishes.refuse(

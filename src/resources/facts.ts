@@ -5,7 +5,7 @@ import {type HostPaths, ifMissing, readMounts} from '../host/index.ts'
 import {type Backing, findBacking} from './block-device.ts'
 import {type CgroupPlace, cgroupPlace} from './cgroup-place.ts'
 import {type ControllerFacts, controllerFacts} from './controllers.ts'
-import {parseCpuList} from './cpu-list.ts'
+import {readCpuList} from './cpu-list.ts'
 
 /** CPUs that are close to the same memory. */
 export interface NumaNode {
@@ -79,13 +79,19 @@ export async function resourceFacts(
   }
 }
 
+/** The CPUs alone. */
+export async function cpuFacts(place: CgroupPlace): Promise<Pick<ResourceFacts, 'cpus' | 'nodes'>> {
+  const [cpus, nodes] = await Promise.all([usableCpus(place), numaNodes()])
+  return {cpus, nodes}
+}
+
 /** Those of the tree that servers are in; where nothing narrows them, those that are online. */
 async function usableCpus({mount, parent}: CgroupPlace): Promise<number[]> {
   for (const file of [`${parent}/cpuset.cpus.effective`, `${mount}/cpuset.cpus.effective`]) {
-    const found = parseCpuList(await text(file))
+    const found = readCpuList(await text(file))
     if (found.length > 0) return found
   }
-  return parseCpuList(await text('/sys/devices/system/cpu/online'))
+  return readCpuList(await text('/sys/devices/system/cpu/online'))
 }
 
 async function numaNodes(): Promise<NumaNode[]> {
@@ -94,7 +100,7 @@ async function numaNodes(): Promise<NumaNode[]> {
   const nodes = await Promise.all(
     entries.map(async entry => ({
       node: Number(entry.slice('node'.length)),
-      cpus: parseCpuList(await text(join(root, entry, 'cpulist'))),
+      cpus: readCpuList(await text(join(root, entry, 'cpulist'))),
     })),
   )
   return nodes.sort((a, b) => a.node - b.node)

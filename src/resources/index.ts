@@ -2,14 +2,18 @@
  * The resources room: where servers' cgroups are and who owns the tree, what limits a definition means on this host, and
  * how they are written, changed live and read back. It knows cgroup v2 and systemd's scopes; the life of a server is not its.
  */
-export {freezeCgroup, prepareParent, processesIn, removeCgroup, removeParent} from './cgroup.ts'
+export {assignCpus, type CpuClaim, NoCpus, reassigned, sharedCpus} from './assign.ts'
+export {freezeCgroup, prepareParent, prepareSlice, processesIn, removeCgroup, removeParent} from './cgroup.ts'
 export {type CgroupPlace, cgroupPlace, type Scope, serverScope} from './cgroup-place.ts'
-export {formatCpuList, parseCpuList} from './cpu-list.ts'
+export {readCpuList} from './cpu-list.ts'
 export {type Desired, desiredLimits} from './desired.ts'
 export type {CpuAssignment} from './desired-cpu.ts'
-export {type NumaNode, type ResourceFacts, resourceFacts} from './facts.ts'
+export {cpuFacts, type NumaNode, type ResourceFacts, resourceFacts} from './facts.ts'
+export {awaitLimits, groupDirectory, notKept, readLimit} from './group-files.ts'
 export type {Group, Limit, Unenforceable} from './limit.ts'
-export {enterScope, leaveScope} from './scope.ts'
+export {balanceProtection, isProtected, requireMemory} from './protection.ts'
+export {enterScope, leaveScope, setUnitProperties} from './scope.ts'
+export {type UnitProperty, unitProperty} from './unit.ts'
 export {
   type Bound,
   emptiedLedger,

@@ -1,11 +1,12 @@
 import {execFile} from 'node:child_process'
-import {readFile} from 'node:fs/promises'
+import {readFile, rm} from 'node:fs/promises'
 import {constants} from 'node:os'
 import {setTimeout as sleep} from 'node:timers/promises'
 import {promisify} from 'node:util'
 import {ExitCode, VpsError} from '../errors.ts'
 import {exists} from '../host/index.ts'
 import type {Scope} from './cgroup-place.ts'
+import type {UnitProperty} from './unit.ts'
 
 const run = promisify(execFile)
 
@@ -17,18 +18,43 @@ const GONE_MS = 30_000
 /** systemd sees by itself that a scope is empty, and needs a moment; after this time it is told. */
 const TELL_MS = 1_000
 
+/** Where systemd keeps what SetUnitProperties changed until the next boot; see systemd.unit(5). */
+const CONTROL = '/run/systemd/system.control'
+
+export interface ScopeRequest {
+  readonly scope: Scope
+  readonly server: string
+  readonly pid: number
+  readonly stopTimeoutMs: number
+  /** What the scope counts among the others: weights, protected memory. */
+  readonly properties: readonly UnitProperty[]
+}
+
 /**
  * Asks systemd for a delegated scope around the process `pid`, and waits until it is in there. `busctl` comes with
  * systemd and speaks its D-Bus API, org.freedesktop.systemd1(5).
  */
-export async function enterScope(
-  scope: Scope,
-  server: string,
-  pid: number,
-  stopTimeoutMs: number,
-): Promise<void> {
-  await startScope(scope, server, pid, stopTimeoutMs)
+export async function enterScope(request: ScopeRequest): Promise<void> {
+  const {scope, server, pid} = request
+  await startScope(request)
   await until(() => isIn(pid, scope.unit), MOVED_MS, server, `process ${pid} was not moved to ${scope.unit}`)
+}
+
+/** Changes a unit that runs, until the next boot. @throws VpsError HOST_CANNOT (exit 5) with what systemd says */
+export async function setUnitProperties(unit: string, properties: readonly UnitProperty[]): Promise<void> {
+  const problem = await callManager([
+    'SetUnitProperties',
+    'sba(sv)',
+    unit,
+    'true', // runtime
+    String(properties.length),
+    ...properties.flat(),
+  ])
+  if (problem === undefined) return
+  throw new VpsError('HOST_CANNOT', `systemd does not change ${unit}: ${problem.split('\n')[0]}`, {
+    suggestions: ['see what it says: `journalctl -b -u init.scope`'],
+    exitCode: ExitCode.hostCannot,
+  })
 }
 
 /** Waits until systemd has removed the empty scope, whose cgroup is `directory`. */
@@ -44,11 +70,19 @@ export async function leaveScope({unit}: Scope, server: string, directory: strin
     return false
   }
   await until(isGone, GONE_MS, server, `${unit} does not end`)
+  await forgetChanges(unit)
+}
+
+/** A unit whose changed properties were still kept could not be made anew: it would have a file already. */
+async function forgetChanges(unit: string): Promise<void> {
+  await rm(`${CONTROL}/${unit}.d`, {recursive: true, force: true})
 }
 
 /** A scope of the last run that is still known is in nobody's use: we hold the server's lock. It is stopped, and made again. */
-async function startScope(scope: Scope, server: string, pid: number, stopTimeoutMs: number): Promise<void> {
-  const words = startArguments(scope, server, pid, stopTimeoutMs)
+async function startScope(request: ScopeRequest): Promise<void> {
+  const {scope, server} = request
+  const words = startArguments(request)
+  await forgetChanges(scope.unit)
   const attempt = async (): Promise<boolean> => {
     const problem = await callManager(words)
     if (problem === undefined) return true
@@ -87,7 +121,13 @@ async function until(
   }
 }
 
-function startArguments({unit, slice}: Scope, server: string, pid: number, stopTimeoutMs: number): string[] {
+function startArguments({
+  scope: {unit, slice},
+  server,
+  pid,
+  stopTimeoutMs,
+  properties: more,
+}: ScopeRequest): string[] {
   const properties = [
     ['Description', 's', `private server ${server}`],
     ['Slice', 's', slice],
@@ -98,6 +138,7 @@ function startArguments({unit, slice}: Scope, server: string, pid: number, stopT
     // server down in order and needs the time that it gives its init.
     ['KillSignal', 'i', String(constants.signals.SIGURG)],
     ['TimeoutStopUSec', 't', String((stopTimeoutMs + 5_000) * 1000)],
+    ...more,
   ]
   return [
     'StartTransientUnit',

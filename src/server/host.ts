@@ -23,6 +23,7 @@ import {type CreateSource, create} from './create.ts'
 import {destroy} from './destroy.ts'
 import {pause, resume} from './freeze.ts'
 import {findLeftovers, leftoversCheck, repairAll, unseenLeftovers} from './leftovers.ts'
+import type {LimitOptions} from './limits.ts'
 import {type ListFilter, list, resolveNames, type Selection, serverNames} from './list.ts'
 import {type LogOptions, logs} from './logs.ts'
 import {months, type ServerMonth} from './months.ts'
@@ -95,28 +96,29 @@ export class Host {
     {
       start: started,
       progress,
+      allowUnenforced,
       ...source
-    }: CreateSource & VerbOptions & {readonly start?: boolean | undefined} = {},
+    }: CreateSource & VerbOptions & LimitOptions & {readonly start?: boolean | undefined} = {},
   ): Promise<ServerView> {
     const context = this.#context(progress)
     await using _session = await openSession(context, 'create', name)
     await create(context, name, source)
-    if (started) await start(context, name)
+    if (started) await start(context, name, {allowUnenforced})
     return await this.#view(name)
   }
 
   /** Starts a server; with `wait`, returns when it says that it is up. */
   async start(name: string, options: StartOptions & VerbOptions = {}): Promise<StartReport> {
     const context = this.#context(options.progress)
-    const report = await this.#locked(context, 'start', name, () => start(context, name))
+    const report = await this.#locked(context, 'start', name, () => start(context, name, options))
     return options.wait ? await waitReady(context, report, options.timeoutMs) : report
   }
 
   /** What a start would do. */
-  async explain(name: string, {progress}: VerbOptions = {}): Promise<ExplainedPlan> {
-    const context = this.#context(progress)
+  async explain(name: string, options: LimitOptions & VerbOptions = {}): Promise<ExplainedPlan> {
+    const context = this.#context(options.progress)
     requireServer(context, name)
-    const plan = await planStart(context, name)
+    const {plan} = await planStart(context, name, options)
     return {...plan, text: explain(plan)}
   }
 
@@ -128,15 +130,15 @@ export class Host {
   /** Stops a server and starts it from its present definition; one that does not run is started. */
   async restart(
     name: string,
-    {timeoutMs, wait, progress}: Pick<StopOptions, 'timeoutMs'> & StartOptions & VerbOptions = {},
+    {timeoutMs, wait, progress, ...limits}: Pick<StopOptions, 'timeoutMs'> & StartOptions & VerbOptions = {},
   ): Promise<StartReport> {
     const context = this.#context(progress)
     const report = await this.#locked(context, 'restart', name, async () => {
       if (readRun(this.paths, name).kind === 'alive') {
-        await planStart(context, name) // a definition that can't be started shall not stop what runs
+        await planStart(context, name, limits) // a definition that can't be started shall not stop what runs
         await stop(context, name, {timeoutMs})
       }
-      return await start(context, name)
+      return await start(context, name, limits)
     })
     return wait ? await waitReady(context, report) : report
   }

@@ -4,6 +4,7 @@ import {removeTree, serverPaths, writeFileAtomic} from '../host/index.ts'
 import {cgroupPlace, leaveScope, removeCgroup, serverScope} from '../resources/index.ts'
 import {readRecord} from './record.ts'
 import {type Run, readRun} from './run-state.ts'
+import {othersDependOn, settleOthers} from './sharing.ts'
 import {isSupervised} from './supervisors.ts'
 import type {Context} from './types.ts'
 
@@ -40,13 +41,18 @@ async function settledRun({paths}: Context, name: string): Promise<Run> {
   }
 }
 
-/** Kills what is left of a server that is not to run, and removes its cgroup and its run directory. */
-export async function removeRun({paths}: Context, name: string): Promise<void> {
+/**
+ * Kills what is left of a server that is not to run, removes its cgroup and its run directory, and gives others back what it had.
+ * @param locked the caller holds `lockSharing`
+ */
+export async function removeRun({paths}: Context, name: string, locked = false): Promise<void> {
+  const settle = await othersDependOn(paths, name)
   const place = await cgroupPlace(paths)
   const directory = place.directory(name)
   await removeCgroup(directory, {keepTop: place.systemd})
   if (place.systemd) await leaveScope(serverScope(paths, name), name, directory)
   await removeTree(serverPaths(paths, name).run)
+  if (settle) await settleOthers(paths, locked)
 }
 
 /** `vps show` shall tell that the server did not stop but was lost. Not worth failing for on a full disk. */

@@ -1,23 +1,34 @@
-import {closeSync, writeSync} from 'node:fs'
+import {closeSync, existsSync, writeSync} from 'node:fs'
 import {mkdir} from 'node:fs/promises'
 import {VpsError} from '../errors.ts'
 import {serverPaths, writeError, writeFileAtomic} from '../host/index.ts'
 import {encode, type LaunchPlan} from '../launch/index.ts'
 import {launch} from '../native/index.ts'
-import {cgroupPlace, enterScope, prepareParent, serverScope} from '../resources/index.ts'
+import {
+  awaitLimits,
+  cgroupPlace,
+  enterScope,
+  prepareParent,
+  prepareSlice,
+  serverScope,
+  unitProperty,
+} from '../resources/index.ts'
 import {request} from './control.ts'
 import {startError} from './fault.ts'
 import {guardIdBase} from './id-base.ts'
-import {AWAIT_SCOPE, planStart} from './plan.ts'
+import {type LimitOptions, sharesWithOthers} from './limits.ts'
+import {dedicationMark, lockSharing} from './neighbours.ts'
+import {AWAIT_SCOPE, loadValid, planLoaded, type Start} from './plan.ts'
 import {readRecord} from './record.ts'
 import {removeRun} from './remains.ts'
 import {ensureSlot} from './repair.ts'
 import {type Report, readReport} from './report.ts'
 import {readRun} from './run-state.ts'
 import {wrongState} from './session.ts'
+import {settleOthers} from './sharing.ts'
 import type {Context, StartReport} from './types.ts'
 
-export interface StartOptions {
+export interface StartOptions extends LimitOptions {
   /** Returns when the server says that it is up, not already when its init runs. */
   readonly wait?: boolean | undefined
   /** How long `wait` waits; default: two minutes. The server keeps running when that time is over. */
@@ -27,30 +38,49 @@ export interface StartOptions {
 const READY_TIMEOUT_MS = 120_000
 
 /** Starts the server `name`, under its lock. A start that fails leaves nothing running and nothing mounted. */
-export async function start(context: Context, name: string): Promise<StartReport> {
+export async function start(
+  context: Context,
+  name: string,
+  options: LimitOptions = {},
+): Promise<StartReport> {
   const {paths} = context
   if (readRun(paths, name).kind === 'alive')
     throw wrongState(`server ${name} is running already`, `start it anew with \`vps restart ${name}\``)
   await secureIds(context, name)
-  const plan = await planStart(context, name)
-  await prepareParent(await cgroupPlace(paths))
+  const loaded = await loadValid(context, name)
+  await using sharing = sharesWithOthers(context, loaded.definition)
+    ? await lockSharing(paths, 'start', context.progress)
+    : undefined
+  const planned = await planLoaded(context, name, loaded, options)
+  await prepareParent(await cgroupPlace(paths), planned.limits.required)
 
   await using undo = new AsyncDisposableStack()
-  undo.defer(async () => await removeRun(context, name))
-  await prepareRun(context, name, plan)
-  const report = await readReport(await launchInPlace(context, name, plan))
-  if (report.started === undefined) throw failure(name, report, plan)
+  undo.defer(async () => await removeRun(context, name, sharing !== undefined))
+  await prepareRun(context, name, planned)
+  const report = await readReport(await launchInPlace(context, name, planned))
+  if (report.started === undefined) throw failure(name, report, planned.plan)
+  if (sharing !== undefined || existsSync(dedicationMark(paths)))
+    await settleOthers(paths, sharing !== undefined)
   undo.move()
   const {supervisor, init} = report.started
   return {name, pid: init, supervisor, phases: report.phases, ready: report.ready || isReady(context, name)}
 }
 
 /** Starts the supervisor, in a scope of its own where systemd is; returns the report channel. */
-async function launchInPlace({paths}: Context, name: string, plan: LaunchPlan): Promise<number> {
+async function launchInPlace({paths}: Context, name: string, {plan, limits}: Start): Promise<number> {
   const {pid, reportFd} = launch({words: encode(plan), name})
   if (plan.settings[AWAIT_SCOPE] === undefined) return reportFd
   try {
-    await enterScope(serverScope(paths, name), name, pid, Number(plan.settings['stop-timeout'] ?? 0))
+    await enterScope({
+      scope: serverScope(paths, name),
+      server: name,
+      pid,
+      stopTimeoutMs: Number(plan.settings['stop-timeout'] ?? 0),
+      properties: limits.ofUnit.map(unitProperty),
+    })
+    const place = await cgroupPlace(paths)
+    await prepareSlice(place, limits.required)
+    await awaitLimits(place.directory(name), limits.ofUnit)
     writeSync(reportFd, 'g')
     return reportFd
   } catch (error) {
@@ -103,14 +133,27 @@ async function secureIds(context: Context, name: string): Promise<void> {
 }
 
 /** The run directory; plan.json is the plan for people, the supervisor itself stores the words it was given. */
-async function prepareRun({paths}: Context, name: string, plan: LaunchPlan): Promise<void> {
-  const {run, planJson} = serverPaths(paths, name)
+async function prepareRun(
+  {paths}: Context,
+  name: string,
+  {plan, definition, limits: {dedicated, unenforced}}: Start,
+): Promise<void> {
+  const files = serverPaths(paths, name)
   try {
-    await mkdir(run, 0o700)
+    await mkdir(files.run, 0o700)
   } catch (error) {
-    throw await writeError(run, error)
+    throw await writeError(files.run, error)
   }
-  await writeFileAtomic(planJson, `${JSON.stringify(plan, null, 1)}\n`, {mode: 0o600, sync: false})
+  const write = async (file: string, text: string, mode = 0o600): Promise<void> =>
+    await writeFileAtomic(file, `${text}\n`, {mode, sync: false})
+  await write(files.planJson, JSON.stringify(plan, null, 1))
+  await write(files.startedDefinition, JSON.stringify(definition))
+  await write(files.guestUsage, '', 0o444)
+  if (unenforced.length > 0) await write(files.unenforced, JSON.stringify(unenforced))
+  if (dedicated !== null) {
+    await write(dedicationMark(paths), name)
+    await write(files.cpus, dedicated)
+  }
 }
 
 function isReady({paths}: Context, name: string): boolean {

@@ -50,6 +50,16 @@ export interface ServerView {
   readonly problem: string | null
 }
 
+/** A limit that the definition asks for and this host does not keep: the server was started without it. */
+export interface Unenforced {
+  /** `resources.memory.limit` */
+  readonly key: string
+  readonly controller: string
+  readonly reason: string
+  /** How the host could. */
+  readonly remedy: string
+}
+
 /** All that is known about one server. */
 export interface ServerDetails extends ServerView {
   readonly uuid: string | null

@@ -1,0 +1,145 @@
+import {existsSync} from 'node:fs'
+import {basename} from 'node:path'
+import {type Definition, keyText, type Loaded} from '../definition/index.ts'
+import {ExitCode, VpsError} from '../errors.ts'
+import {serverPaths} from '../host/index.ts'
+import {type LaunchControllers, originText} from '../launch/index.ts'
+import {
+  assignCpus,
+  type CpuAssignment,
+  desiredLimits,
+  type Limit,
+  NoCpus,
+  type ResourceFacts,
+  requireMemory,
+  resourceFacts,
+  type Unenforceable,
+} from '../resources/index.ts'
+import {dedicationMark, neighbours} from './neighbours.ts'
+import type {Context, Unenforced} from './types.ts'
+
+export interface LimitOptions {
+  /** Starts without the limits that this host cannot keep, and remembers which. */
+  readonly allowUnenforced?: boolean | undefined
+}
+
+/** What a start makes of `resources`. */
+export interface StartLimits {
+  /** Steps of the plan. */
+  readonly limits: readonly Limit[]
+  /** What systemd is asked for, where the server's cgroup is its. */
+  readonly ofUnit: readonly Limit[]
+  readonly controllers: LaunchControllers
+  /** All that must be handed down to the server's cgroup. */
+  readonly required: readonly string[]
+  readonly unenforced: readonly Unenforced[]
+  /** The CPUs that nobody else may use. */
+  readonly dedicated: string | null
+}
+
+/** Whether a start has to hold `lockSharing`: it takes something that others then do not have. */
+export function sharesWithOthers({paths}: Pick<Context, 'paths'>, {resources}: Definition): boolean {
+  const {cpu, memory} = resources
+  const asks = [cpu.cores, cpu.cpus, cpu.dedicated, memory.guarantee, memory.reserve]
+  return asks.some(value => value !== null) || existsSync(dedicationMark(paths))
+}
+
+/** @throws VpsError UNENFORCEABLE (exit 5), NO_CPUS and NO_MEMORY (exit 4) */
+export async function planLimits(
+  context: Context,
+  name: string,
+  loaded: Loaded,
+  {allowUnenforced}: LimitOptions,
+): Promise<StartLimits> {
+  const {definition} = loaded
+  const facts = await factsFor(context, name, definition)
+  const {limits, unenforceable} = desiredLimits(
+    definition,
+    facts,
+    chooseCpus(context, name, definition, facts),
+  )
+  if (unenforceable.length > 0 && !allowUnenforced && definition.enforce === 'strict')
+    throw cannotEnforce(name, loaded, unenforceable)
+  await requireMemory(facts, limits, basename(facts.cgroups.directory(name)))
+  const {systemd, pure} = facts.cgroups
+  const required = [
+    ...new Set(limits.filter(({group}) => group === 'payload').map(limit => limit.controller)),
+  ]
+  const wanted = pure ? facts.controllers.available.filter(controller => !required.includes(controller)) : []
+  return {
+    limits: systemd ? limits.filter(({group}) => group === 'payload') : limits,
+    ofUnit: systemd ? limits.filter(({group}) => group === 'server') : [],
+    controllers: {required, wanted},
+    required: [...new Set(limits.map(({controller}) => controller))],
+    unenforced: unenforceable.map(toUnenforced),
+    dedicated: limits.find(isDedicated)?.value ?? null,
+  }
+}
+
+/** The facts of the host, as far as this definition needs them. */
+export async function factsFor(
+  {paths}: Pick<Context, 'paths'>,
+  name: string,
+  {resources}: Definition,
+): Promise<ResourceFacts> {
+  const devices = resources.io.devices.map(({device}) => device)
+  return await resourceFacts(paths, serverPaths(paths, name).storage, devices)
+}
+
+/** @throws VpsError NO_CPUS (exit 4) */
+export function chooseCpus(
+  {paths}: Pick<Context, 'paths'>,
+  name: string,
+  {resources: {cpu}}: Definition,
+  facts: ResourceFacts,
+): CpuAssignment | undefined {
+  if (!facts.controllers.available.includes('cpuset')) return undefined
+  const asks = cpu.cores !== null || cpu.cpus !== null || cpu.dedicated !== null
+  if (!asks && !existsSync(dedicationMark(paths))) return undefined
+  // More than there are at all is refused as what the host cannot do.
+  if (Math.max(cpu.cores ?? 0, cpu.dedicated ?? 0) > facts.cpus.length) return undefined
+  try {
+    return assignCpus(
+      cpu,
+      facts,
+      neighbours(paths, name).map(({claim}) => claim),
+    )
+  } catch (error) {
+    if (!(error instanceof NoCpus)) throw error
+    throw new VpsError('NO_CPUS', `server ${name} cannot have the CPUs that it asks for: ${error.message}`, {
+      suggestions: ['stop a server that has CPUs for itself (`cpu.dedicated`), or ask for fewer'],
+      exitCode: ExitCode.wrongState,
+    })
+  }
+}
+
+function isDedicated({key, file}: Limit): boolean {
+  return key.at(-1) === 'dedicated' && file === 'cpuset.cpus'
+}
+
+export function toUnenforced({key, controller, reason, remedy}: Unenforceable): Unenforced {
+  return {key: keyText(key), controller, reason, remedy}
+}
+
+/** All at once: each with its place, what is missing, and the ways out. */
+export function cannotEnforce(
+  name: string,
+  loaded: Loaded,
+  unenforceable: readonly Unenforceable[],
+): VpsError {
+  const count = unenforceable.length
+  const lines = unenforceable.map(
+    ({key, controller, reason}) => `\n  ${originText(loaded.origin(key))}: ${reason} (${controller})`,
+  )
+  return new VpsError(
+    'UNENFORCEABLE',
+    `this host cannot enforce ${count === 1 ? 'a limit' : `${count} limits`} of server ${name}${lines.join('')}`,
+    {
+      suggestions: [
+        ...new Set(unenforceable.map(({remedy}) => remedy)),
+        `go without ${count === 1 ? 'it' : 'them'}: \`--allow-unenforced\`, or \`enforce: best-effort\` in the definition`,
+      ],
+      exitCode: ExitCode.hostCannot,
+    },
+  )
+}
