@@ -34,8 +34,10 @@ function serverPage(server: ServerUsage, paint: Paint): string {
 }
 
 function resourceTable(rows: readonly Row[], paint: Paint): string {
+  const known = rows.filter(([, use]) => isKnown(use))
+  if (known.length === 0) return ''
   return table(
-    rows.filter(([, use]) => isKnown(use)),
+    known,
     [
       {title: 'RESOURCE', value: ([name]) => label(name)},
       {title: 'HELD', value: ([, use]) => bound(use.held, quantity(use)), right: true},

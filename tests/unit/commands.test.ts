@@ -349,7 +349,7 @@ describe('the JSON page', () => {
   })
   afterAll(() => rmSync(join(scratch, 'root'), {recursive: true, force: true}))
 
-  test.each([['list'], ['version'], ['help'], ['doctor'], ['template list']])(
+  test.each([['list'], ['usage'], ['version'], ['help'], ['doctor'], ['template list']])(
     '%s has the keys that it documents',
     name => {
       expect(keys(json(name.split(' ')))).toEqual(keys(samples.get(name)))
