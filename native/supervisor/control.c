@@ -8,6 +8,8 @@
  *   vps1 restart TIMEOUT_MS        ok; `running INIT-PID` when the new init runs
  *   vps1 wait-ready                ok; `ready` when init says so, or `stopped EXIT`
  *   vps1 wait                      ok; at the end `stopped EXIT`
+ *   vps1 account                   ok, when a sample has been taken and all is saved (accounting.h)
+ *   vps1 reset-usage               ok; counts and peaks begin anew
  *   vps1 console                   ok; then raw output, and frames as input (console.c)
  *
  * What it cannot do it answers with `error ERRNO TEXT`.
@@ -77,6 +79,16 @@ static void say_status(struct supervisor *supervisor, struct client *client)
 
         (void)snprintf(text + 3 + length, 2, "\n");
         answer(client, text);
+        client_close(client);
+}
+
+static void say_saved(struct client *client, int result)
+{
+        if (result < 0) {
+                refuse(client, errno, "the account can't be saved");
+                return;
+        }
+        answer(client, "ok\n");
         client_close(client);
 }
 
@@ -153,6 +165,10 @@ static void serve(struct supervisor *supervisor, struct client *client, char **w
                 wait_for(client, CLIENT_WAIT_READY);
                 if (supervisor->server.ready)
                         control_tell(supervisor, CLIENT_WAIT_READY, "ready\n", false);
+        } else if (strcmp(verb, "account") == 0) {
+                say_saved(client, accounting_save(&supervisor->accounting, &supervisor->server));
+        } else if (strcmp(verb, "reset-usage") == 0) {
+                say_saved(client, accounting_reset(&supervisor->accounting, &supervisor->server));
         } else if (strcmp(verb, "console") == 0) {
                 answer(client, "ok\n");
                 console_attach(supervisor, client);

@@ -112,6 +112,8 @@ void init_ended(struct supervisor *supervisor, int status)
         state_write_exit(server, supervisor->exit);
         decide(supervisor, status);
         supervisor->stop = (struct stop){0};
+        if (!supervisor->finished) /* else leave() does */
+                accounting_ended(&supervisor->accounting, server);
 }
 
 /* The place in the YAML and the cause go to the log, where an admin looks for a server that did not come
@@ -194,8 +196,10 @@ void leave(struct supervisor *supervisor)
         const char *top = plan_setting(&server->plan, "cgroup-root");
         _cleanup_fd_ int self = sys_pidfd_open(getpid());
         _cleanup_fd_ int root = top ? open(top, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
-        pid_t helper = sys_clone3(0, SIGCHLD, root);
+        pid_t helper;
 
+        accounting_close(&supervisor->accounting, server);
+        helper = sys_clone3(0, SIGCHLD, root);
         if (helper < 0)
                 helper = fork();
         if (helper == 0)

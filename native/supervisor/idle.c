@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
+#include <time.h>
 
 /* A fault brings in 64 KiB around it. The two calls below are made in place, so that they need the pages of
  * this function only, and not those of the C library's wrappers as well. */
@@ -74,12 +75,13 @@ static size_t find_text(struct range *ranges)
         return found;
 }
 
-int idle_poll(struct pollfd *polled, nfds_t count)
+int idle_poll(struct pollfd *polled, nfds_t count, int milliseconds)
 {
+        struct timespec limit = {.tv_sec = milliseconds / 1000, .tv_nsec = milliseconds % 1000 * 1000000L};
         struct range text[MOST_RANGES];
         size_t ranges = find_text(text);
 
         for (size_t i = 0; i < ranges; i++)
                 (void)call(SYS_madvise, (long)text[i].begin, (long)text[i].length, MADV_DONTNEED, 0);
-        return (int)call(SYS_ppoll, (long)polled, (long)count, 0, 0);
+        return (int)call(SYS_ppoll, (long)polled, (long)count, milliseconds < 0 ? 0 : (long)&limit, 0);
 }

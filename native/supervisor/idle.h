@@ -4,8 +4,8 @@
 
 #include <poll.h>
 
-/* poll(2) without a time limit. Before it, the program's own pages that a file backs are let go; they come
+/* poll(2). Before it, the program's own pages that a file backs are let go; they come
  * back from the page cache one fault at a time. Returns as poll(2), without errno. */
-int idle_poll(struct pollfd *polled, nfds_t count);
+int idle_poll(struct pollfd *polled, nfds_t count, int milliseconds);
 
 #endif

@@ -1,5 +1,6 @@
 #include "supervisor.h"
 
+#include "accounting.h"
 #include "cleanup.h"
 #include "idle.h"
 #include "report.h"
@@ -7,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -61,6 +63,7 @@ int supervisor_open(struct supervisor *supervisor, struct fault *fault)
                      plan_number(plan, "console-size", 1048576),
                      (int)plan_number(plan, "console-files", 4)) < 0)
                 return fault_errno_in(fault, "open", plan_setting(plan, "storage-dir"), "log/console.log");
+        accounting_open(&supervisor->accounting, &supervisor->server);
         if (open_signals(supervisor, fault) < 0)
                 return -1;
         return open_listener(supervisor, fault);
@@ -93,6 +96,7 @@ void supervisor_started(struct supervisor *supervisor)
         report_started(supervisor->report, supervisor->server.init);
         if (supervisor->server.ready)
                 announce_ready(supervisor);
+        accounting_started(&supervisor->accounting, &supervisor->server, supervisor->log.dir);
 }
 
 /* One datagram of sd_notify(3). Only init speaks for the server: its pid comes from the kernel. */
@@ -151,21 +155,38 @@ static void read_signals(struct supervisor *supervisor)
                         stop_begin(supervisor, timeout_us, 0, false);
 }
 
+/* The next step of a stop or a restart, of now_us(); 0: none is pending. */
+static int64_t next_step(const struct supervisor *supervisor)
+{
+        const struct stop *stop = &supervisor->stop;
+
+        if (!stop->active || stop->killed)
+                return supervisor->restarts.due;
+        return stop->sent || stop->deadline < stop->next_try ? stop->deadline : stop->next_try;
+}
+
 /* Milliseconds until something is due, rounded up; -1: nothing is. */
 static int next_due(const struct supervisor *supervisor)
 {
-        const struct stop *stop = &supervisor->stop;
-        int64_t due = supervisor->restarts.due, wait;
+        int64_t due = next_step(supervisor), account = accounting_due(&supervisor->accounting), wait;
 
-        if (stop->active && !stop->killed)
-                due = stop->sent || stop->deadline < stop->next_try ? stop->deadline : stop->next_try;
+        if (due == 0 || (account > 0 && account < due))
+                due = account;
         if (due == 0)
                 return -1;
-        wait = due - now_us();
-        return wait <= 0 ? 0 : (int)((wait + 999) / 1000);
+        wait = (due - now_us() + 999) / 1000;
+        return wait < 0 ? 0 : wait > INT_MAX ? INT_MAX : (int)wait;
 }
 
-enum { POLL_SIGNALS, POLL_LISTENER, POLL_CONSOLE, POLL_NOTIFY, POLL_CLIENTS };
+enum {
+        POLL_SIGNALS,
+        POLL_LISTENER,
+        POLL_CONSOLE,
+        POLL_NOTIFY,
+        POLL_EVENTS,
+        POLL_CLIENTS = POLL_EVENTS + WATCHED,
+        SHORT_MS = 1000,
+};
 
 static void serve_client(struct supervisor *supervisor, struct client *client)
 {
@@ -184,10 +205,10 @@ static int sleep_until(struct pollfd *polled, nfds_t count, int milliseconds)
 {
         int events;
 
-        if (milliseconds >= 0)
+        if (milliseconds >= 0 && milliseconds < SHORT_MS)
                 return poll(polled, count, milliseconds);
         events = poll(polled, count, 0);
-        return events ? events : idle_poll(polled, count);
+        return events ? events : idle_poll(polled, count, milliseconds);
 }
 
 static void wait_and_serve(struct supervisor *supervisor)
@@ -199,10 +220,12 @@ static void wait_and_serve(struct supervisor *supervisor)
                 [POLL_NOTIFY] = {.fd = supervisor->server.notify, .events = POLLIN},
         };
 
+        accounting_watch(&supervisor->accounting, &polled[POLL_EVENTS]);
         for (int i = 0; i < MAX_CLIENTS; i++)
                 polled[POLL_CLIENTS + i] = (struct pollfd){.fd = supervisor->clients[i].fd, .events = POLLIN};
         if (sleep_until(polled, POLL_CLIENTS + MAX_CLIENTS, next_due(supervisor)) < 0)
                 return;
+        accounting_events(&supervisor->accounting, &supervisor->server, &polled[POLL_EVENTS]);
         if (polled[POLL_CONSOLE].revents)
                 console_output(supervisor);
         if (polled[POLL_NOTIFY].revents)
@@ -224,6 +247,7 @@ void supervisor_run(struct supervisor *supervisor)
                 wait_and_serve(supervisor);
                 stop_tick(supervisor);
                 restart_tick(supervisor);
+                accounting_tick(&supervisor->accounting, &supervisor->server);
         }
         (void)snprintf(line, sizeof(line), "stopped\t%s\n", supervisor->exit);
         control_tell(supervisor, CLIENT_WAIT_READY, line, true);

@@ -1,8 +1,9 @@
 /* The supervisor after the boot: one poll loop over the console, the control socket, init's notifications and
- * signals. It sleeps without a time limit unless a stop or a restart is pending. */
+ * signals. It sleeps until the account is due, unless a stop or a restart is pending. */
 #ifndef VPS_SUPERVISOR_H
 #define VPS_SUPERVISOR_H
 
+#include "accounting.h"
 #include "log.h"
 #include "server.h"
 
@@ -47,6 +48,7 @@ struct restarts {
 struct supervisor {
         struct server server;
         struct log log;
+        struct accounting accounting;
         int report;
         int signals;
         int listener;
