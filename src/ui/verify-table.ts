@@ -24,6 +24,13 @@ export function verifyTable({name, findings}: VerifyReport, paint: Paint): strin
     ],
     paint,
   )
-  const notes = findings.filter(({note}) => note !== null).map(({key, note}) => `${key}: ${note}`)
+  const notes = notesOf(findings)
   return notes.length === 0 ? rows : `${rows}\n\n${notes.map(note => `  ${note}`).join('\n')}`
+}
+
+/** Each note once, with all that it is about. */
+function notesOf(findings: readonly Finding[]): string[] {
+  const keys = new Map<string, string[]>()
+  for (const {key, note} of findings) if (note !== null) keys.set(note, [...(keys.get(note) ?? []), key])
+  return [...keys].map(([note, about]) => `${about.join(', ')}: ${note}`)
 }
