@@ -90,8 +90,8 @@ static void fill(struct table *table, int payload, const struct ledger *ledger, 
         const char *header[5] = {"held", "maxheld", "guarantee", "high", "limit"};
         time_t now = time(NULL);
         struct date date = calendar_date(now);
-        bool ceiling = ledger->entries[CPU_THROTTLED].known;
-        bool disks = ledger->entries[IO_RBYTES].known, kills = ledger->entries[MEMORY_OOM_KILL].known;
+        bool ceiling = ledger->entries[CPU_THROTTLED].known, disks = ledger->entries[IO_RBYTES].known;
+        bool kills = ledger->entries[MEMORY_OOM_KILL].known;
         int seconds = (int)(now % 86400);
 
         table->used = (size_t)snprintf(table->text, sizeof(table->text),
@@ -102,7 +102,7 @@ static void fill(struct table *table, int payload, const struct ledger *ledger, 
         add(table, "resource", header, "failcnt");
         const struct row rows[] = {
                 {"cpu_usec", ledger_total(ledger, CPU_USEC), NO_SUCH_THING,
-                 ledger_total(ledger, CPU_THROTTLED), NULL, NULL, "cpu.max"},
+                 ceiling ? ledger_total(ledger, CPU_THROTTLED) : NO_SUCH_THING, NULL, NULL, "cpu.max"},
                 {"memory", held->memory, ledger_total(ledger, MEMORY_PEAK), ledger_total(ledger, MEMORY_MAX),
                  "memory.min", "memory.high", "memory.max"},
                 {"oom_kill", kills ? NO_SUCH_THING : NOT_OFFERED, NO_SUCH_THING,
