@@ -10,7 +10,7 @@ import {quote} from './words.ts'
  *   assignment = path "=" value     set; an empty value unsets
  *              | path "+=" value    append to a list
  *              | path "-"           unset: the default again
- *   path       = word { "." word | "[" number "]" | "[+]" }
+ *   path       = word { "." word | "[" number "]" | "[+]" } | "sysctl." name
  *
  * What the value is depends on the key. For a key that takes text (description, hostname, env.NAME ...) it is that text,
  * whatever it holds; in quotes it is read as YAML, so that `env.EMPTY='""'` is the empty text. For every other key it is
@@ -55,6 +55,8 @@ function checked(assignment: Assignment): Assignment {
  * @throws VpsError BAD_ASSIGNMENT (exit 2)
  */
 export function parsePath(path: string): Step[] {
+  const dotted = dottedName(path)
+  if (dotted) return dotted
   const step = /\.?([A-Za-z0-9_-]+)|\[(0|[1-9][0-9]{0,5}|\+)\]/y
   const steps: Step[] = []
   while (step.lastIndex < path.length) {
@@ -68,6 +70,14 @@ export function parsePath(path: string): Step[] {
   }
   if (steps.length === 0) throw badAssignment('a key is missing', 'write key=value')
   return steps
+}
+
+/** `sysctl.net.ipv4.ip_forward`, and `sysctl["net.ipv4.ip_forward"]` as messages write it: the rest is one name. */
+function dottedName(path: string): Step[] | undefined {
+  const [, head = '', quoted, plain] = /^([A-Za-z]+)(?:\["([^"]+)"\]|\.(.+))$/.exec(path) ?? []
+  const name = quoted ?? plain
+  const kind = kindAt([head])
+  return kind?.kind === 'table' && kind.dotted && name !== undefined ? [head, name] : undefined
 }
 
 /** Steps as a path of the schema: any item of a list stands for the one that is appended. */

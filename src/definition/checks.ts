@@ -136,7 +136,7 @@ export const plainCpuList = (value: string): string => formatCpuList(parseCpuLis
 export const HUGEPAGE_PATTERN = '^[0-9]+([KMG]iB)$'
 
 export const hugepageSizeCheck: Check = value => {
-  const size = parseBytes(value) ?? parseBytes(`${value.replace(/i?b?$/i, '').toUpperCase()}iB`)
+  const size = parseBytes(`${value.replace(/i?b?$/i, '').toUpperCase()}iB`)
   const isPage = size !== undefined && size >= 65_536 && Number.isInteger(Math.log2(size))
   if (isPage && value === formatBytes(size)) return
   return complain(

@@ -6,6 +6,8 @@ import {formatDuration, parseBytes, parseCpus, parseDuration} from '../units.ts'
 import type {Key, Kind, Section} from './kinds.ts'
 import {keyText, type Path} from './problems.ts'
 
+const MINUTE = 60_000
+
 const YES = new Set(['yes', 'y', 'on', '1', 'true', 'enabled'])
 const NO = new Set(['no', 'n', 'off', '0', 'false', 'disabled'])
 
@@ -14,6 +16,16 @@ export function flagHint(node: Scalar): string | undefined {
   const word = String(node.value).toLowerCase()
   const meant = YES.has(word) ? 'true' : NO.has(word) ? 'false' : undefined
   return meant && `write ${meant}`
+}
+
+/** What people write for no bound at all. */
+export const UNBOUNDED = /^(unlimited|infinity|infinite|none|max|off|no|never|-1)$/i
+
+/** `unlimited` is `max`, `off` is `none`. */
+export function wordHint(node: Scalar, words: readonly string[]): string | undefined {
+  const word = String(node.value).toLowerCase()
+  const meant = NO.has(word) ? 'none' : UNBOUNDED.test(word) || YES.has(word) ? 'max' : undefined
+  return meant !== undefined && words.includes(meant) ? `write ${meant}` : undefined
 }
 
 /** `restart: always`: the key the value would fit. */
@@ -92,11 +104,12 @@ export function tableHint(node: unknown): string | undefined {
 }
 
 /** `5 minutes` is `5m`. */
-export function durationHint(node: Scalar): string | undefined {
+export function durationHint(node: Scalar, max = Number.POSITIVE_INFINITY): string | undefined {
   const words = String(node.source ?? node.value).trim()
   const match = /^([0-9]+(?:\.[0-9]+)?)\s*([A-Za-z]*)$/.exec(words)
   if (!match?.[1]) return undefined
-  if (match[2] === '') return `say the unit: ${match[1]}s or ${match[1]}m`
+  const [small, large] = max > MINUTE ? ['s', 'm'] : ['ms', 's']
+  if (match[2] === '') return `say the unit: ${match[1]}${small} or ${match[1]}${large}`
   const unit = TIME_WORDS.find(([pattern]) => pattern.test(match[2] ?? ''))?.[1]
   const exact = unit === undefined ? undefined : Number(match[1]) * (parseDuration(`1${unit}`) ?? 0)
   return exact ? `write ${formatDuration(exact)}` : undefined

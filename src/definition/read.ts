@@ -12,7 +12,7 @@ import {
 import {nearest} from '../nearest.ts'
 import {blank, defaultOf} from './defaults.ts'
 import {describe, keyName, originAt, type Place, placeOf, type Source} from './document.ts'
-import {isAlso, listHint, sameElsewhere, sectionHint, tableHint, whereElse} from './hints.ts'
+import {isAlso, listHint, sameElsewhere, sectionHint, tableHint, UNBOUNDED, whereElse} from './hints.ts'
 import {type Either, type Key, type Kind, type List, type Section, type Table, tableKind} from './kinds.ts'
 import {keyText, type Path, type Problem} from './problems.ts'
 import {RLIMIT_EXPECTED} from './rlimits.ts'
@@ -123,7 +123,16 @@ export class Reader {
 
   #readKey(key: Key, pair: Pair, path: Path): unknown {
     if (key.default === null && isNull(pair.value)) return null
+    if (key.default === null && isScalar(pair.value) && UNBOUNDED.test(String(pair.value.value)))
+      return this.#unbounded(key, pair.value, path)
     return this.#isLeftOut(key.is, pair.value) ? undefined : this.#readPair(key.is, pair, path)
+  }
+
+  /** A word for no bound where a bound belongs. */
+  #unbounded(key: Key, node: Scalar, path: Path): unknown {
+    const read = readScalar(key.is as ScalarKind, node)
+    const instead = 'leave it out, or write null to take back what a profile says'
+    return 'says' in read ? this.#wrong(node, path, read.says, read.suggestion ?? instead) : read.value
   }
 
   /** A list or a mapping without any item is as good as not written: often all items are commented out. */
@@ -181,6 +190,8 @@ export class Reader {
         const message = `${keyText(path)}: ${quote(name)} ${complaint.says}`
         this.report(pair.key, [...path, name], message, complaint.suggestion)
       }
+      // What is wrong with the value of an unknown name, nobody can say.
+      if (complaint && kind.names) continue
       const value = this.#readPair(tableKind(kind, name), pair, [...path, name])
       if (value !== undefined && !complaint) values.set(name, value)
     }

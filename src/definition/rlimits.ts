@@ -5,7 +5,7 @@
 import {parseBytes, parseDuration, writeBytes} from '../units.ts'
 import {type Complaint, type RlimitUnit, type RlimitValue, rlimit, type TableName} from './kinds.ts'
 
-const named = (unit: RlimitUnit, says: string): TableName => ({is: rlimit(unit), says})
+const named = (unit: RlimitUnit, says: string) => ({is: rlimit(unit), says}) satisfies TableName
 
 export const RLIMITS = {
   as: named('bytes', 'Address space of a process.'),

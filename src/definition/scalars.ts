@@ -6,7 +6,7 @@ import {isScalar, type Scalar} from 'yaml'
 import {nearest} from '../nearest.ts'
 import {formatBytes, formatDuration, parseBytes, parseCpus, parseDuration} from '../units.ts'
 import {describe} from './document.ts'
-import {bytesHint, cpusHint, durationHint, flagHint} from './hints.ts'
+import {bytesHint, cpusHint, durationHint, flagHint, wordHint} from './hints.ts'
 import type {Choice, Complaint, Cpus, Kind, Rlimit, Size, Span, Text, Whole, Worded} from './kinds.ts'
 import {readRlimit} from './rlimits.ts'
 import {CONTROL, either, quote} from './words.ts'
@@ -90,7 +90,7 @@ function readWhole(kind: Whole, node: Scalar): Read {
 function readDuration(kind: Span, node: Scalar): Read {
   const value = parseDuration(node.value === 0 ? '0' : typeof node.value === 'string' ? node.value : '')
   if (value !== undefined) return within(kind, value, formatDuration)
-  return wrong('must be a span of time such as 30s or 1h30m', node, durationHint(node))
+  return wrong('must be a span of time such as 30s or 1h30m', node, durationHint(node, kind.max))
 }
 
 function readBytes(kind: Size, node: Scalar): Read {
@@ -111,11 +111,11 @@ function readWorded(kind: Worded, node: Scalar): Read {
   const read = readScalar(kind.of, node)
   if ('value' in read) return read
   const near = typeof node.value === 'string' ? nearest(node.value, words) : undefined
+  const hint = read.suggestion ?? wordHint(node, words) ?? (near && `did you mean ${near}?`)
   // A number that is out of bounds is a complaint of its own.
   if (!read.says.includes(', not ') || read.says.startsWith('must be from')) return read
-  const suggestion = read.suggestion ?? (near && `did you mean ${near}?`)
-  const says = read.says.replace(', not ', ` or ${either(words)}, not `)
-  return suggestion === undefined ? {says} : {says, suggestion}
+  const says = read.says.replace(', not ', `${words.length > 1 ? ',' : ' or'} ${either(words)}, not `)
+  return hint === undefined ? {says} : {says, suggestion: hint}
 }
 
 function readRlimitNode(kind: Rlimit, node: Scalar): Read {

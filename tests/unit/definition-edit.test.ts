@@ -45,6 +45,14 @@ function changes(before: string, after: string): string[] {
   return [...part(old, '-'), ...part(now, '+')]
 }
 
+test('limits are taken away one by one', () => {
+  const text =
+    'resources:\n  memory:\n    limit: 1GiB # the size\n    swap: 0\nsysctl: {net.ipv4.ip_forward: 1, a.b: 2}\n'
+  expect(edit(text, 'resources.memory.swap-', 'sysctl.net.ipv4.ip_forward-')).toBe(
+    'resources:\n  memory:\n    limit: 1GiB # the size\nsysctl: {a.b: 2}\n',
+  )
+})
+
 describe('one assignment changes one place', () => {
   test.each([
     [
@@ -106,6 +114,22 @@ describe('one assignment changes one place', () => {
     ['init=[sleep, infinity]', ['+ init: [sleep, infinity]']],
     ['init=persist', ['+ init: persist']],
     ['hostname-', []],
+    ['resources.memory.limit=1GiB', ['+ resources: {memory: {limit: 1GiB}}']],
+    ['resources.memory.swap=none', ['+ resources: {memory: {swap: none}}']],
+    ['resources.memory.limit-', []],
+    ['resources.cpu.limit=150%', ['+ resources: {cpu: {limit: 150%}}']],
+    ['resources.cpu.cpus=0-1,4', ['+ resources: {cpu: {cpus: "0-1,4"}}']],
+    ['resources.pids=null', ['+ resources: {pids: null}']],
+    ['resources.io.devices+={device: /dev/sdb}', ['+ resources: {io: {devices: [{device: /dev/sdb}]}}']],
+    ['resources.hugepages.2MiB=512MiB', ['+ resources: {hugepages: {2MiB: 512MiB}}']],
+    ['limits.nofile=1024:65536', ['+ limits: {nofile: 1024:65536}']],
+    ['limits.core=unlimited', ['+ limits: {core: unlimited}']],
+    ['sysctl.net.ipv4.ip_forward=1', ['+ sysctl: {net.ipv4.ip_forward: "1"}']],
+    ['sysctl["net.ipv4.tcp_rmem"]=4096 87380 6291456', ['+ sysctl: {net.ipv4.tcp_rmem: 4096 87380 6291456}']],
+    ['sysctl.net/ipv4/conf/eth0.1/forwarding=1', ['+ sysctl: {net/ipv4/conf/eth0.1/forwarding: "1"}']],
+    ['profiles=[debian, small]', ['+ profiles: [debian, small]']],
+    ['profiles+=small', ['+ profiles: [small]']],
+    ['enforce=best-effort', ['+ enforce: best-effort']],
   ])('%s', (word, expected) => {
     expect(changes(WEB1, edit(WEB1, word))).toEqual(expected)
   })
@@ -265,6 +289,13 @@ const VALUES: Readonly<Record<string, readonly (string | undefined)[]>> = {
   'restart.policy': ['no', 'always', undefined],
   init: ['persist', '[sleep, 5]', '/sbin/init', undefined],
   autostart: ['true', undefined],
+  'resources.memory.limit': ['1GiB', 'null', undefined],
+  'resources.memory': ['{limit: 2GiB, swap: none}', undefined],
+  'resources.pids': ['100', undefined],
+  'limits.nofile': ['1024:65536', '"4096"', undefined],
+  'sysctl.net.core.somaxconn': ['1024', undefined],
+  sysctl: ['{kernel.sem: 32000 1024000000 500 32000}', undefined],
+  profiles: ['[small]', undefined],
 }
 
 const commentsIn = (text: string) =>

@@ -468,18 +468,20 @@ describe('documentation', () => {
     const examples = chapters.flatMap(chapter => {
       const path = chapter.split('\n')[0] ?? ''
       const example = /```yaml\n([\s\S]*?)\n```/.exec(chapter)?.[1]
-      return example && /^[a-z.[\]]+$/.test(path) ? [{path, example}] : []
+      return example && /^[A-Za-z.[\]]+$/.test(path) ? [{path, example}] : []
     })
-    expect(examples.length).toBeGreaterThan(25)
+    expect(examples.length).toBeGreaterThan(55)
     for (const {path, example} of examples) {
       const yaml = path
         .split('.')
         .slice(0, -1)
         .reduceRight((inner, step) => {
-          if (!step.endsWith('[]')) return `${step}: {${inner}}`
-          const rest = ['source: /srv/a', 'target: /srv/b'].filter(
-            line => !inner.startsWith(line.slice(0, 7)),
-          )
+          if (!step.endsWith('[]')) {
+            // A burst is only good with a limit.
+            return `${step}: {${inner}${inner.startsWith('burst:') ? ', limit: 1' : ''}}`
+          }
+          const needed = step === 'devices[]' ? ['device: /dev/sdb'] : ['source: /srv/a', 'target: /srv/b']
+          const rest = needed.filter(line => !inner.startsWith(line.slice(0, 7)))
           return `${step.slice(0, -2)}: [{${[inner, ...rest].join(', ')}}]`
         }, example)
       const profiles = (name: string) => ({file: `${name}.yaml`, text: ''})

@@ -5,6 +5,7 @@
  */
 import * as life from './life.ts'
 import * as mounts from './mounts.ts'
+import * as resources from './resources.ts'
 import type {Rule} from './rule.ts'
 import * as security from './security.ts'
 
@@ -27,6 +28,24 @@ export const SENSE: readonly Rule[] = [
   security.allowOnce,
   security.allowHasItsCapability,
   security.hostNetworkHasNoMaster,
+  resources.processorsOneWay,
+  resources.cpuLimitFits,
+  resources.dedicatedNeedsNoWeight,
+  resources.memoryInOrder,
+  resources.memoryInPages,
+  resources.memoryLimitHasSwap,
+  resources.memoryIsEnough,
+  resources.oomGroupNeedsALimit,
+  resources.pidsAreEnough,
+  resources.devicesOnce,
+  resources.devicesHaveALimit,
+  resources.hugepagesAreWhole,
+  resources.softBelowHard,
+  resources.limitsAreWithinTheKernels,
+  resources.limitsHaveAnEffect,
+  resources.nprocIsWithinPids,
+  resources.sysctlsOnce,
+  resources.sysctlsAreOfItsOwnNetwork,
   life.restartLimitsNeedAPolicy,
   life.stopGivesTime,
   life.stopSignalCanBeHandled,
