@@ -14,8 +14,8 @@ const MIB = 1024 ** 2
 /** How much more than its limit it tries to hold. */
 const BEYOND = 64 * MIB
 const TOLERANCE = 0.02
-/** What is above `high` is being taken back, not forbidden. */
-const HIGH_TOLERANCE = 0.1
+/** `high` forbids nothing: what goes on above it is made to wait longer the further above it is. */
+const HIGH_TOLERANCE = 0.25
 const SECONDS = 120
 /** Above `high` a process is made to wait longer and longer: it need not come far. */
 const HIGH_SECONDS = 10
