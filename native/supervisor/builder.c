@@ -7,11 +7,9 @@
 #include <fcntl.h>
 #include <string.h>
 
-/* The builder is root of the host in the server's ipc namespace. */
 static int step_ipc_sysctl(struct builder *builder, const struct step *step, struct fault *fault)
 {
-        (void)builder;
-        return sysctl_set_ipc(step, fault);
+        return sysctl_set_ipc(step, builder->server->id_base, fault);
 }
 
 static const struct {

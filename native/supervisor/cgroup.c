@@ -22,25 +22,28 @@ static int make_and_open(int parent, const char *name, struct fault *fault)
 
 /* The files that /sys/kernel/cgroup/delegate names: with these the guest's init rules below its payload, not
  * above. */
-static int delegate(const struct server *server, int dir, struct fault *fault)
+const char *const cgroup_delegated[] = {"cgroup.procs", "cgroup.threads", "cgroup.subtree_control", NULL};
+
+int cgroup_delegate(const struct server *server, struct fault *fault)
 {
-        static const char *const files[] = {"cgroup.procs", "cgroup.threads", "cgroup.subtree_control"};
+        int dir = server->payload;
 
         /* Past our umask: the users' own systemd must reach its group through this one. */
         if (fchmod(dir, 0755) < 0)
                 return fault_errno(fault, "chmod", "payload");
         if (fchown(dir, server->id_base, server->id_base) < 0)
                 return fault_errno(fault, "chown", "payload");
-        for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++)
-                if (fchownat(dir, files[i], server->id_base, server->id_base, 0) < 0)
-                        return fault_errno(fault, "chown", files[i]);
+        for (const char *const *file = cgroup_delegated; *file; file++)
+                if (fchmodat(dir, *file, 0644, 0) < 0 ||
+                    fchownat(dir, *file, server->id_base, server->id_base, 0) < 0)
+                        return fault_errno(fault, "chown", *file);
         return 0;
 }
 
 static int open_payload(struct server *server, struct fault *fault)
 {
         server->payload = make_and_open(server->cgroup, "payload", fault);
-        return server->payload < 0 ? -1 : delegate(server, server->payload, fault);
+        return server->payload < 0 ? -1 : cgroup_delegate(server, fault);
 }
 
 int cgroup_make(struct server *server, const struct step *step, int *supervisor_dir, struct fault *fault)
@@ -78,37 +81,60 @@ static int remove_patiently(int parent, const char *name)
         return -EBUSY;
 }
 
-static void remove_tree(int parent, const char *name)
+static int remove_tree(int parent, const char *name);
+
+int cgroup_remove_children(int dir)
 {
-        int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-        DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+        int copy = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), error = 0;
+        DIR *entries = copy < 0 ? NULL : fdopendir(copy);
         struct dirent *entry;
 
-        if (!dir) {
-                close_fd(&fd);
-                return;
+        if (!entries) {
+                error = -errno;
+                close_fd(&copy);
+                return error;
         }
-        while ((entry = readdir(dir)))
-                if (entry->d_type == DT_DIR && entry->d_name[0] != '.')
-                        remove_tree(fd, entry->d_name);
-        (void)closedir(dir);
-        (void)remove_patiently(parent, name);
+        /* A guest may call its groups what it likes: .hidden, too. */
+        while ((entry = readdir(entries)))
+                if (entry->d_type == DT_DIR && strcmp(entry->d_name, ".") != 0 &&
+                    strcmp(entry->d_name, "..") != 0) {
+                        int failed = remove_tree(dir, entry->d_name);
+
+                        error = error ? error : failed;
+                }
+        (void)closedir(entries);
+        return error;
 }
 
-int cgroup_kill_guests(const struct server *server)
+static int remove_tree(int parent, const char *name)
 {
-        return cgroup_write_file(server->payload, "cgroup.kill", "1");
+        _cleanup_fd_ int dir = openat(parent, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+        int error;
+
+        if (dir < 0)
+                return errno == ENOENT ? 0 : -errno;
+        error = cgroup_remove_children(dir);
+        return error ? error : remove_patiently(parent, name);
 }
 
-int cgroup_renew_payload(struct server *server, struct fault *fault)
+bool cgroup_populated(int dir)
 {
-        close_fd(&server->payload);
-        remove_tree(server->cgroup, "payload");
-        return open_payload(server, fault);
+        _cleanup_fd_ int file = openat(dir, "cgroup.events", O_RDONLY | O_CLOEXEC);
+        char events[256];
+        ssize_t got = file < 0 ? 0 : read(file, events, sizeof(events) - 1);
+
+        events[got > 0 ? got : 0] = '\0';
+        return !strstr(events, "populated 0");
+}
+
+void cgroup_kill_guests(const struct server *server)
+{
+        if (cgroup_populated(server->payload))
+                (void)cgroup_write_file(server->payload, "cgroup.kill", "1");
 }
 
 void cgroup_remove(struct server *server)
 {
         close_fd(&server->payload);
-        remove_tree(server->cgroup, "payload");
+        (void)remove_tree(server->cgroup, "payload");
 }

@@ -107,7 +107,7 @@ void init_ended(struct supervisor *supervisor, int status)
         console_output(supervisor);
         server->init = 0;
         close_fd(&server->init_pidfd);
-        (void)cgroup_kill_guests(server); /* what was attached from outside has lost its namespaces */
+        cgroup_kill_guests(server); /* what was attached from outside has lost its namespaces */
         describe(supervisor->exit, status);
         state_write_exit(server, supervisor->exit);
         decide(supervisor, status);

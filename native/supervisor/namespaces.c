@@ -1,5 +1,6 @@
 #include "namespaces.h"
 
+#include "cgroup.h"
 #include "cleanup.h"
 #include "limits.h"
 #include "syscalls.h"
@@ -119,20 +120,53 @@ int namespaces_private_mounts(struct fault *fault)
         return 0;
 }
 
+/* Kernels since 6.14 kill whoever is cloned into a group that cgroup.kill was ever used on: they compare that
+ * group's count of kills with the count of the group the parent is in. Payload is kept over restarts, and an
+ * admin may have used it. */
+static bool kills_newborns(int group)
+{
+        int status = 0;
+        pid_t newborn = sys_clone3(0, SIGCHLD, group);
+
+        if (newborn == 0)
+                _exit(0);
+        while (newborn > 0 && waitpid(newborn, &status, 0) < 0 && errno == EINTR)
+                ;
+        return WIFSIGNALED(status);
+}
+
+/* The group that init is to be cloned into; -1, for none, when the midwife had to go there herself. That
+ * takes the kernel ten milliseconds, being cloned into a group nothing. */
+static int choose_birthplace(const struct server *server, struct fault *fault)
+{
+        int error;
+
+        if (server->restarts == 0 || !kills_newborns(server->payload))
+                return server->payload;
+        error = cgroup_write_file(server->payload, "cgroup.procs", "0");
+        if (error)
+                (void)fault_set(fault, -error, "write", "payload/cgroup.procs");
+        return -1;
+}
+
 /* Situation: a child of the supervisor that only lives to be the one who clones init from inside the user
  * namespace, so that init's pid, ipc and uts namespaces belong to it. Its rlimits are what init inherits:
  * inside it could raise none. CLONE_PARENT makes init the supervisor's own child. */
 static pid_t clone_init(const struct server *server, struct fault *fault)
 {
+        int birthplace;
         pid_t init;
 
         if (limits_apply(&server->plan, fault) < 0)
+                return -1;
+        birthplace = choose_birthplace(server, fault);
+        if (fault->error)
                 return -1;
         if (setns(server->user_ns, CLONE_NEWUSER) < 0)
                 return fault_errno(fault, "setns", "user namespace");
         if (server->net_ns >= 0 && setns(server->net_ns, CLONE_NEWNET) < 0)
                 return fault_errno(fault, "setns", "network namespace");
-        init = sys_clone3(CLONE_PARENT | CLONE_NEWPID, 0, server->payload);
+        init = sys_clone3(CLONE_PARENT | CLONE_NEWPID, 0, birthplace);
         return init < 0 ? fault_errno(fault, "clone3", "init's namespaces") : init;
 }
 

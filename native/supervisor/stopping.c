@@ -1,6 +1,5 @@
 /* Stopping: init is asked in the way it understands, once it listens; when its time is over, everything is
  * killed. */
-#include "cgroup.h"
 #include "cleanup.h"
 #include "state.h"
 #include "supervisor.h"
@@ -93,11 +92,11 @@ void stop_kill(struct supervisor *supervisor)
         stop_tick(supervisor);
 }
 
+/* Pid 1's death is everybody's, those of attached commands included: pid_namespaces(7). */
 static void kill_all(struct supervisor *supervisor)
 {
         supervisor->stop.killed = true;
-        if (cgroup_kill_guests(&supervisor->server) < 0) /* before Linux 5.14: pid 1's death is everybody's */
-                (void)sys_pidfd_send_signal(supervisor->server.init_pidfd, SIGKILL);
+        (void)sys_pidfd_send_signal(supervisor->server.init_pidfd, SIGKILL);
 }
 
 void stop_tick(struct supervisor *supervisor)

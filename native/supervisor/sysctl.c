@@ -7,8 +7,10 @@
 #include <fcntl.h>
 #include <fnmatch.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 
 /* As sysctl(8) has it: the first separator decides. After a dot the two change places, so that
  * net.ipv4.conf.eth0/1.rp_filter is of the link eth0.1. */
@@ -103,11 +105,33 @@ static bool is_ipc(const char *path)
         return false;
 }
 
-int sysctl_set_ipc(const struct step *step, struct fault *fault)
+/* The kernel looks at the effective user, not at capabilities. */
+static int set_as(uid_t id, const struct step *step, struct fault *fault)
+{
+        int result;
+
+        if (seteuid(id) < 0)
+                return fault_errno(fault, "seteuid", NULL);
+        result = sysctl_set(step, fault);
+        if (seteuid(0) < 0)
+                return fault_errno(fault, "seteuid", NULL);
+        /* A change of credentials has cleared it. */
+        return prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 ? fault_errno(fault, "prctl PR_SET_PDEATHSIG", NULL)
+                                                    : result;
+}
+
+int sysctl_set_ipc(const struct step *step, uid_t id_base, struct fault *fault)
 {
         char path[PATH_MAX];
+        int result;
 
         (void)snprintf(path, sizeof(path), "%s", step->args[0]);
         name_to_path(path);
-        return is_ipc(path) ? sysctl_set(step, fault) : fault_set(fault, EPERM, "plan", step->args[0]);
+        if (!is_ipc(path))
+                return fault_set(fault, EPERM, "plan", step->args[0]);
+        result = sysctl_set(step, fault);
+        if (result == 0 || fault->error != EACCES)
+                return result;
+        fault->error = 0;
+        return set_as(id_base, step, fault);
 }
