@@ -22,16 +22,22 @@ type CpuWish = Pick<Definition['resources']['cpu'], 'cores' | 'cpus' | 'dedicate
 
 /**
  * Chooses CPUs for a server beside those that run. Pure.
+ * @param own what it has already, when it runs: of that it keeps as much as it may
  * @throws NoCpus when they are not there
  */
-export function assignCpus(wish: CpuWish, host: CpuHost, others: readonly CpuClaim[]): CpuAssignment {
+export function assignCpus(
+  wish: CpuWish,
+  host: CpuHost,
+  others: readonly CpuClaim[],
+  own: CpuClaim = {kind: 'cores', cpus: []},
+): CpuAssignment {
   const shared = sharedCpus(host, others)
   if (wish.dedicated !== null) return dedicate(wish.dedicated, shared, host, others)
   if (wish.cpus !== null) return pin(wish.cpus, others)
   if (wish.cores !== null) {
     if (shared.length < wish.cores)
       throw new NoCpus(`${count(shared.length)} left, all others are dedicated to other servers`)
-    return {cpus: formatCpuList(pick(shared, wish.cores, host, others)), mems: null}
+    return {cpus: reassigned({...own, kind: 'cores'}, wish, host, others), mems: null}
   }
   return {cpus: shared.length < host.cpus.length ? formatCpuList(shared) : null, mems: null}
 }

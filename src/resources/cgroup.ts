@@ -43,6 +43,11 @@ export async function removeParent({parent, systemd}: CgroupPlace): Promise<void
   if (!systemd) await rmdir(parent).catch(() => {}) // in use, or never made
 }
 
+/** Hands controllers down within a server's own cgroup, after it was started. @throws VpsError HOST_CANNOT (exit 5) */
+export async function handDownTo(cgroup: string, controllers: readonly string[]): Promise<void> {
+  await handDown(cgroup, controllers, false)
+}
+
 /** One controller that is in use elsewhere shall not stop the rest, unless it is required. */
 async function handDown(directory: string, required: readonly string[], all: boolean): Promise<void> {
   const file = join(directory, 'cgroup.subtree_control')

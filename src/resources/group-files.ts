@@ -6,7 +6,7 @@ import {ifMissing} from '../host/index.ts'
 import {type Group, type Limit, presentValue} from './limit.ts'
 
 /** systemd writes a unit's files a moment after it has answered. */
-const WRITTEN_MS = 5_000
+export const WRITTEN_MS = 5_000
 
 /** The directory of a group of the server whose cgroup is `cgroup`. */
 export function groupDirectory(cgroup: string, group: Group): string {
@@ -25,14 +25,17 @@ export async function readLimit(
 
 /** Waits until the kernel has what was asked of systemd. @throws VpsError LIMIT_NOT_KEPT (exit 5) after five seconds */
 export async function awaitLimits(cgroup: string, limits: readonly Limit[]): Promise<void> {
-  const deadline = performance.now() + WRITTEN_MS
-  for (const limit of limits) {
-    for (let pause = 1; ; pause = Math.min(pause * 2, 50)) {
-      const present = await readLimit(cgroup, limit)
-      if (present === limit.expect) break
-      if (performance.now() > deadline) throw notKept(cgroup, limit, present)
-      await sleep(pause)
-    }
+  for (const limit of limits) await awaitLimit(cgroup, limit, WRITTEN_MS)
+}
+
+/** As `awaitLimits`; with `patienceMs` 0 the kernel must have it already. */
+export async function awaitLimit(cgroup: string, limit: Limit, patienceMs: number): Promise<void> {
+  const deadline = performance.now() + patienceMs
+  for (let pause = 1; ; pause = Math.min(pause * 2, 50)) {
+    const present = await readLimit(cgroup, limit)
+    if (present === limit.expect) return
+    if (performance.now() >= deadline) throw notKept(cgroup, limit, present)
+    await sleep(pause)
   }
 }
 

@@ -2,6 +2,7 @@ import {readFile} from 'node:fs/promises'
 import {changedKeys, editDefinition, parseDefinition, requireValid} from '../definition/index.ts'
 import {ExitCode, VpsError} from '../errors.ts'
 import {ifMissing, serverPaths, writeFileAtomic} from '../host/index.ts'
+import {changeLive} from './live.ts'
 import {parseOptions} from './parse-options.ts'
 import {readRecord} from './record.ts'
 import {readRun} from './run-state.ts'
@@ -28,7 +29,8 @@ export async function replaceDefinition(context: Context, name: string, text: st
   const {paths} = context
   const {definition: file} = serverPaths(paths, name)
   const before = parseDefinition(await readDefinition(context, name), {file, name, ...parseOptions(paths)})
-  const after = requireValid(parseDefinition(text, {file, name, ...parseOptions(paths)}))
+  const loaded = parseDefinition(text, {file, name, ...parseOptions(paths)})
+  const after = requireValid(loaded)
   const {live, restart} = changedKeys(before.definition, after)
   const keys = [...live, ...restart]
   if (keys.includes('name'))
@@ -38,11 +40,14 @@ export async function replaceDefinition(context: Context, name: string, text: st
       `the template of server ${name} is fixed since its creation`,
       'create a new server from the other template',
     )
-  await writeFileAtomic(file, text)
-  // A stopped server has nothing to wait for.
-  return readRun(paths, name).kind === 'alive'
-    ? {name, live, afterRestart: restart}
-    : {name, live: keys, afterRestart: []}
+  const commit = async (): Promise<void> => await writeFileAtomic(file, text)
+  const run = readRun(paths, name)
+  if (run.kind !== 'alive') {
+    await commit()
+    return {name, live: keys, afterRestart: []} // a stopped server has nothing to wait for
+  }
+  await changeLive(context, name, run.state, loaded, commit)
+  return {name, live, afterRestart: restart}
 }
 
 async function readDefinition({paths}: Context, name: string): Promise<string> {

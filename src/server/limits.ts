@@ -2,11 +2,12 @@ import {existsSync} from 'node:fs'
 import {basename} from 'node:path'
 import {type Definition, keyText, type Loaded} from '../definition/index.ts'
 import {ExitCode, VpsError} from '../errors.ts'
-import {serverPaths} from '../host/index.ts'
+import {type HostPaths, serverPaths} from '../host/index.ts'
 import {type LaunchControllers, originText} from '../launch/index.ts'
 import {
   assignCpus,
   type CpuAssignment,
+  type CpuClaim,
   desiredLimits,
   type Limit,
   NoCpus,
@@ -16,6 +17,7 @@ import {
   type Unenforceable,
 } from '../resources/index.ts'
 import {dedicationMark, neighbours} from './neighbours.ts'
+import {readText} from './run-state.ts'
 import type {Context, Unenforced} from './types.ts'
 
 export interface LimitOptions {
@@ -86,12 +88,16 @@ export async function factsFor(
   return await resourceFacts(paths, serverPaths(paths, name).storage, devices)
 }
 
-/** @throws VpsError NO_CPUS (exit 4) */
+/**
+ * @param own what the server has already, when it runs
+ * @throws VpsError NO_CPUS (exit 4)
+ */
 export function chooseCpus(
   {paths}: Pick<Context, 'paths'>,
   name: string,
-  {resources: {cpu}}: Definition,
+  {resources: {cpu}}: Pick<Definition, 'resources'>,
   facts: ResourceFacts,
+  own?: CpuClaim,
 ): CpuAssignment | undefined {
   if (!facts.controllers.available.includes('cpuset')) return undefined
   const asks = cpu.cores !== null || cpu.cpus !== null || cpu.dedicated !== null
@@ -99,11 +105,8 @@ export function chooseCpus(
   // More than there are at all is refused as what the host cannot do.
   if (Math.max(cpu.cores ?? 0, cpu.dedicated ?? 0) > facts.cpus.length) return undefined
   try {
-    return assignCpus(
-      cpu,
-      facts,
-      neighbours(paths, name).map(({claim}) => claim),
-    )
+    const others = neighbours(paths, name).map(({claim}) => claim)
+    return assignCpus(cpu, facts, others, own)
   } catch (error) {
     if (!(error instanceof NoCpus)) throw error
     throw new VpsError('NO_CPUS', `server ${name} cannot have the CPUs that it asks for: ${error.message}`, {
@@ -111,6 +114,12 @@ export function chooseCpus(
       exitCode: ExitCode.wrongState,
     })
   }
+}
+
+/** What a running server was allowed to be without. */
+export function readUnenforced(paths: HostPaths, name: string): Unenforced[] {
+  const text = readText(serverPaths(paths, name).unenforced)
+  return text === undefined ? [] : (JSON.parse(text) as Unenforced[]) // our own file, only root can write it
 }
 
 function isDedicated({key, file}: Limit): boolean {
@@ -129,7 +138,8 @@ export function cannotEnforce(
 ): VpsError {
   const count = unenforceable.length
   const lines = unenforceable.map(
-    ({key, controller, reason}) => `\n  ${originText(loaded.origin(key))}: ${reason} (${controller})`,
+    ({key, controller, reason}) =>
+      `\n  ${originText(loaded.origin(key))}: ${reason}${reason.includes(` ${controller} `) ? '' : ` (${controller} controller)`}`,
   )
   return new VpsError(
     'UNENFORCEABLE',

@@ -52,7 +52,7 @@ export function startedDefinition(paths: HostPaths, name: string): Definition | 
   return text === undefined ? undefined : (JSON.parse(text) as Definition) // our own file, only root can write it
 }
 
-function claimOf(
+export function claimOf(
   paths: HostPaths,
   name: string,
   payload: string,

@@ -2,6 +2,7 @@ import {rm} from 'node:fs/promises'
 import {setTimeout as sleep} from 'node:timers/promises'
 import {removeTree, serverPaths, writeFileAtomic} from '../host/index.ts'
 import {cgroupPlace, leaveScope, removeCgroup, serverScope} from '../resources/index.ts'
+import {repairLive} from './live.ts'
 import {readRecord} from './record.ts'
 import {type Run, readRun} from './run-state.ts'
 import {othersDependOn, settleOthers} from './sharing.ts'
@@ -14,6 +15,7 @@ const PATIENCE_MS = 5_000
 /** Under the lock: cleans up after a supervisor that died, and says so. Returns what is true then: alive or none. */
 export async function cleanRun(context: Context, name: string): Promise<Run & {kind: 'alive' | 'none'}> {
   const run = await settledRun(context, name)
+  if (run.kind === 'alive') await repairLive(context, name, run.state)
   if (run.kind === 'alive' || run.kind === 'none') return run
   await removeRun(context, name)
   if (run.kind === 'dead') {

@@ -1,0 +1,209 @@
+import {createHash} from 'node:crypto'
+import {rm} from 'node:fs/promises'
+import {basename} from 'node:path'
+import {changedKeys, type Definition, formatCpuList, keyText, type Loaded} from '../definition/index.ts'
+import {serverPaths, writeFileAtomic} from '../host/index.ts'
+import {
+  applySteps,
+  type CpuAssignment,
+  type CpuClaim,
+  type Desired,
+  desiredLimits,
+  handDownTo,
+  type LiveGroup,
+  liveSteps,
+  type OldValue,
+  oldValues,
+  prepareParent,
+  prepareSlice,
+  type ResourceFacts,
+  requireMemory,
+  undoSteps,
+} from '../resources/index.ts'
+import {
+  cannotEnforce,
+  chooseCpus,
+  factsFor,
+  readUnenforced,
+  sharesWithOthers,
+  toUnenforced,
+} from './limits.ts'
+import {claimOf, lockSharing, startedDefinition} from './neighbours.ts'
+import {loadValid} from './plan.ts'
+import {type RunState, readText} from './run-state.ts'
+import {settleOthers} from './sharing.ts'
+import {guestGroup} from './stop.ts'
+import type {Context} from './types.ts'
+
+/** limits.undo: there while a live change is under way. */
+interface Journal {
+  /** SHA-256 of the text that the definition is to have: once it has, the change is made. */
+  readonly commit: string
+  readonly writes: readonly OldValue[]
+}
+
+/**
+ * Brings a running server to the limits of its new definition: all of them, or none and the definition stays as it was.
+ * @param commit writes the definition, whose text is `after.text`
+ * @throws VpsError UNENFORCEABLE (exit 5), MEMORY_IN_USE, NO_CPUS, NO_MEMORY (exit 4), LIMIT_NOT_KEPT (exit 5)
+ */
+export async function changeLive(
+  context: Context,
+  name: string,
+  state: RunState,
+  after: Loaded,
+  commit: () => Promise<void>,
+): Promise<void> {
+  const {paths} = context
+  const started = startedDefinition(paths, name)
+  if (started === undefined) return await commit() // an older vps started it, and set no limits
+  const shares = sharesWithOthers(context, started) || sharesWithOthers(context, after.definition)
+  await using _sharing = shares ? await lockSharing(paths, 'set', context.progress) : undefined
+  const facts = await factsFor(context, name, after.definition)
+  const group = {directory: state.cgroup, systemd: facts.cgroups.systemd}
+  const own = claimOf(paths, name, guestGroup(state), started)
+  const wanted = desiredLive(context, name, {definition: after.definition, own, facts})
+  refuseUnenforceable(context, name, after, wanted)
+  await requireMemory(facts, wanted.limits, basename(state.cgroup))
+  const before = desiredLimits(whileRunning(started, own), facts, presentCpus(own))
+  await handDownAll(facts, group, wanted)
+  const steps = await liveSteps(group, before.limits, wanted.limits)
+  const journal = {commit: hash(after.text), writes: oldValues(group, steps)}
+  await inJournal(context, name, group, journal, async () => {
+    await applySteps(group, steps, context.progress)
+    await commit()
+  })
+  await fold(context, name, started, after.definition, wanted)
+  await rm(serverPaths(paths, name).limitsUndo, {force: true})
+  if (shares) await settleOthers(paths, true)
+}
+
+/**
+ * Rolls back a change that was cut off, or finishes one whose definition stands already. Under the server's lock.
+ */
+export async function repairLive(context: Context, name: string, state: RunState): Promise<void> {
+  const {paths} = context
+  const {limitsUndo, definition} = serverPaths(paths, name)
+  const text = readText(limitsUndo)
+  if (text === undefined) return
+  const {commit, writes} = JSON.parse(text) as Journal // our own file, written by rename
+  const started = startedDefinition(paths, name)
+  if (hash(readText(definition) ?? '') === commit && started !== undefined) {
+    const {definition: now} = await loadValid(context, name)
+    const facts = await factsFor(context, name, now)
+    const own = claimOf(paths, name, guestGroup(state), started)
+    await fold(context, name, started, now, desiredLimits(whileRunning(now, own), facts, presentCpus(own)))
+    context.notice(`finished the interrupted change of server ${name}`)
+  } else {
+    const systemd = state.cgroup.endsWith('.scope')
+    await undoSteps({directory: state.cgroup, systemd}, writes)
+    context.notice(`undid the interrupted change of server ${name}: its limits are as before`)
+  }
+  await rm(limitsUndo, {force: true})
+  await settleOthers(paths)
+}
+
+/** What a running server is to have by `definition`, and what it has of the CPUs. Which it has for itself stays while it runs. */
+function desiredLive(
+  context: Pick<Context, 'paths'>,
+  name: string,
+  {definition, own, facts}: {definition: Definition; own: CpuClaim; facts: ResourceFacts},
+): Desired {
+  const asked = whileRunning(definition, own)
+  if (own.kind === 'dedicated') return desiredLimits(asked, facts, presentCpus(own))
+  return desiredLimits(asked, facts, chooseCpus(context, name, asked, facts, own))
+}
+
+/** A change of `dedicated` waits for a restart, and while it holds no other key says which CPUs. */
+export function whileRunning(definition: Definition, own: CpuClaim): Pick<Definition, 'resources'> {
+  const {resources} = definition
+  const cpu =
+    own.kind === 'dedicated'
+      ? {...resources.cpu, dedicated: own.cpus.length, cores: null, cpus: null}
+      : {...resources.cpu, dedicated: null}
+  return {resources: {...resources, cpu}}
+}
+
+export function presentCpus({cpus}: CpuClaim): CpuAssignment {
+  return {cpus: cpus.length === 0 ? null : formatCpuList(cpus), mems: null}
+}
+
+/** What was allowed to be missing at the start may go on being so. */
+function refuseUnenforceable(
+  {paths}: Pick<Context, 'paths'>,
+  name: string,
+  after: Loaded,
+  {unenforceable}: Desired,
+): void {
+  if (after.definition.enforce === 'best-effort') return
+  const known = new Set(readUnenforced(paths, name).map(({key}) => key))
+  const fresh = unenforceable.filter(({key}) => !known.has(keyText(key)))
+  if (fresh.length > 0) throw cannotEnforce(name, after, fresh)
+}
+
+/** A server may have been started before any limit needed the controller. */
+async function handDownAll(
+  {cgroups}: ResourceFacts,
+  {directory}: LiveGroup,
+  {limits}: Desired,
+): Promise<void> {
+  const required = [...new Set(limits.map(({controller}) => controller))]
+  await prepareParent(cgroups, required)
+  await prepareSlice(cgroups, required)
+  const below = limits.filter(({group}) => group === 'payload').map(({controller}) => controller)
+  await handDownTo(directory, [...new Set(below)])
+}
+
+async function inJournal(
+  {paths, notice}: Context,
+  name: string,
+  group: LiveGroup,
+  journal: Journal,
+  change: () => Promise<void>,
+): Promise<void> {
+  if (journal.writes.length === 0) return await change()
+  const {limitsUndo} = serverPaths(paths, name)
+  await writeFileAtomic(limitsUndo, `${JSON.stringify(journal)}\n`, {mode: 0o600, sync: false})
+  try {
+    await change()
+  } catch (error) {
+    await undoSteps(group, journal.writes).catch(cause => {
+      notice(`server ${name} did not get all its old limits back: ${String(cause)}`)
+    })
+    await rm(limitsUndo, {force: true})
+    throw error
+  }
+}
+
+/** From now on the server counts as started with what is in effect; what waits for a restart goes on waiting. */
+async function fold(
+  {paths}: Pick<Context, 'paths'>,
+  name: string,
+  started: Definition,
+  after: Definition,
+  {unenforceable}: Desired,
+): Promise<void> {
+  const files = serverPaths(paths, name)
+  const folded = structuredClone(after) as Record<string, unknown>
+  for (const key of changedKeys(started, after).restart) copyKey(started, folded, key.split('.'))
+  const write = async (file: string, value: unknown): Promise<void> =>
+    await writeFileAtomic(file, `${JSON.stringify(value)}\n`, {mode: 0o600, sync: false})
+  await write(files.startedDefinition, folded)
+  if (unenforceable.length > 0) await write(files.unenforced, unenforceable.map(toUnenforced))
+  else await rm(files.unenforced, {force: true})
+}
+
+/** Keys of the schema alone, so no step of one needs quotes. */
+function copyKey(from: unknown, to: unknown, [step = '', ...rest]: readonly string[]): void {
+  if (!isRecord(from) || !isRecord(to)) return
+  if (rest.length === 0) to[step] = from[step]
+  else copyKey(from[step], to[step], rest)
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null
+}
+
+function hash(text: string): string {
+  return createHash('sha256').update(text.replace(/^\ufeff/, '')).digest('hex')
+}
