@@ -88,7 +88,7 @@ export function formatCpus(cpus: number): string {
 
 /** Bytes as the file may hold them: with a unit where that is exact, else the plain number. */
 export function writeBytes(bytes: Bytes): string {
-  const text = formatBytes(bytes)
+  const text = bytes === 0 ? '0' : formatBytes(bytes)
   return parseBytes(text) === bytes ? text : `${bytes}`
 }
 

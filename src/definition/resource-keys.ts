@@ -238,7 +238,7 @@ const io = section({
     ],
   }),
   latency: optional(duration(1, MINUTE), {
-    says: 'The delay the server shall not have to wait longer for the disk: while it does, servers with a longer one are slowed down.',
+    says: 'How long the server shall wait for the disk at most: while it waits longer, servers with a longer latency, or none, are slowed down.',
     example: '10ms',
     change: 'live',
     defaultSays: 'no target',

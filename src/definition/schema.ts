@@ -279,7 +279,7 @@ export const definitionSchema = section({
     ],
   }),
   sysctl: key(sysctl, {
-    says: 'Settings of the kernel, of the namespaces that are the own of the server: `net.*` (not with `network: host`), `fs.mqueue.*`, `user.max_*` and the `kernel.{sem,shm*,msg*}` of System V IPC. With dots, or with slashes as below `/proc/sys`.',
+    says: 'Settings of the kernel that the namespaces of a server have for themselves: `net.*` (not with `network: host`), `fs.mqueue.*`, `user.max_*` and the `kernel.{sem,shm*,msg*}` of System V IPC. With dots, or with slashes as below `/proc/sys`.',
     example: '{net.ipv4.ip_forward: 1, net.core.somaxconn: 4096}',
     change: 'restart',
     default: {},

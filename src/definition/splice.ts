@@ -66,7 +66,8 @@ export function render(node: Node, context: 'flow' | 'block'): string {
   return document.toString(options).trimEnd().slice('k: '.length)
 }
 
-function renderKey(key: string, context: 'flow' | 'block'): string {
+/** A key as it is written. */
+export function renderKey(key: string, context: 'flow' | 'block'): string {
   return render(new Scalar(key), context)
 }
 
