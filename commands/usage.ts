@@ -24,7 +24,7 @@ interface Selected {
 export default class Usage extends ServersCommand {
   static override summary = 'Show what servers use, have used, and were refused.'
   static override description =
-    `One table for each server in the manner of /proc/user_beancounters: what it holds now (of CPU and I/O: in all), the most it held, what it is guaranteed, its limits, and how often the kernel refused it more (failcnt; of CPU: in how many periods it was throttled). Counts and peaks go back to the server's creation or the last --reset, over restarts of the server and boots of the host. A ~ marks a peak that this kernel does not keep: it is the largest of samples.
+    `One table for each server in the manner of /proc/user_beancounters: what it holds now (of CPU and I/O: in all), the most it held, what it is guaranteed, its limits, and how often the kernel refused it more (failcnt; of CPU: in how many periods it was throttled). Counts and peaks go back to the server's first start or the last --reset, over restarts of the server and boots of the host. A ~ marks a peak that this kernel does not keep: it is the largest of samples.
 
 --refusals lists who hit which limit and when. --month is for billing; it also knows servers that were destroyed. docs/accounting.md says what each row means.`
   static override usage = [

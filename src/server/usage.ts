@@ -1,5 +1,6 @@
 import {release} from 'node:os'
-import {errno, parseVersion, serverPaths, writeFileAtomic} from '../host/index.ts'
+import {VpsError} from '../errors.ts'
+import {errno, type Progress, parseVersion, serverPaths, writeFileAtomic} from '../host/index.ts'
 import {
   emptiedLedger,
   hugepageSizes,
@@ -26,7 +27,7 @@ import {isoTime} from './view.ts'
 export interface ServerUsage {
   readonly name: string
   readonly state: ServerState
-  /** When the accounts began: at creation or at the last reset. ISO 8601; `null` before the first start. */
+  /** When the accounts began: with the first start or at the last reset. ISO 8601; `null` before. */
   readonly since: string | null
   /** When the supervisor wrote the counts down. */
   readonly saved: string | null
@@ -60,10 +61,15 @@ export async function usage(context: Context, filter: ListFilter): Promise<Serve
   return views.map(({name, state}) => usageOf(context, name, state, sizes))
 }
 
-function usageOf({paths}: Context, name: string, state: ServerState, sizes: readonly string[]): ServerUsage {
+function usageOf(
+  {paths, notice}: Context,
+  name: string,
+  state: ServerState,
+  sizes: readonly string[],
+): ServerUsage {
   const files = serverPaths(paths, name)
   const run = readRun(paths, name)
-  const ledger = readLedger(usageFiles(files.storage).ledger)
+  const ledger = readLedger(usageFiles(files.storage).ledger, notice)
   const reading = run.kind === 'alive' ? readGroup(guestGroup(run.state), sizes) : undefined
   const peaks = kernelPeaks(parseVersion(release()), reading)
   const dedicatedCpus = reading === undefined ? null : cpuCount(readText(`${files.run}/cpus`))
@@ -78,9 +84,17 @@ function usageOf({paths}: Context, name: string, state: ServerState, sizes: read
   }
 }
 
-function readLedger(file: string): Ledger | undefined {
+/** One that can't be read shall not hide the others'. */
+function readLedger(file: string, notice: Progress): Ledger | undefined {
   const text = readIfThere(file)
-  return text === undefined ? undefined : parseLedger(text, file)
+  if (text === undefined) return undefined
+  try {
+    return parseLedger(text, file)
+  } catch (error) {
+    if (!(error instanceof VpsError)) throw error
+    notice(error.message)
+    return undefined
+  }
 }
 
 /** How many CPUs a kernel list such as `0-1,4` names. */

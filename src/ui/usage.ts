@@ -67,7 +67,7 @@ function quantity({unit}: ResourceUse): (value: number) => string {
 
 /** What only grows is limited by the second. */
 function limitOf(name: string, use: ResourceUse): (value: number) => string {
-  if (name === 'cpu') return cpus => `${Number(cpus.toFixed(2))} CPUs`
+  if (name === 'cpu') return cpus
   const text = quantity(use)
   return name.startsWith('io') ? value => `${text(value)}/s` : text
 }
@@ -117,7 +117,6 @@ export function beancounterTable(servers: readonly ServerUsage[], paint: Paint):
 }
 
 export function refusalTable(refusals: readonly ServerRefusal[], paint: Paint): string {
-  const amount = (resource: string) => (/^(memory|swap|hugetlb)/.test(resource) ? bytes : String)
   return table(
     refusals,
     [
@@ -126,13 +125,28 @@ export function refusalTable(refusals: readonly ServerRefusal[], paint: Paint): 
       {title: 'RESOURCE', value: row => row.resource},
       {title: 'KIND', value: row => row.kind},
       {title: 'COUNT', value: row => `${row.count}`, right: true},
-      {title: 'HELD', value: row => bound(row.held, amount(row.resource)), right: true},
-      {title: 'LIMIT', value: row => bound(row.limit, amount(row.resource)), right: true},
+      {title: 'HELD', value: row => bound(row.held, refusedAmount(row.resource)), right: true},
+      {title: 'LIMIT', value: row => bound(row.limit, refusedLimit(row.resource)), right: true},
       {title: 'PID', value: row => bound(row.pid), right: true},
       {title: 'COMMAND', value: row => row.command ?? ''},
     ],
     paint,
   )
+}
+
+/** Of cpu: for how long it was held back. */
+function refusedAmount(resource: string): (value: number) => string {
+  if (resource === 'cpu') return microseconds => duration(microseconds / 1000)
+  return /^(memory|swap|hugetlb)/.test(resource) ? bytes : String
+}
+
+/** Of cpu: microseconds a second. */
+function refusedLimit(resource: string): (value: number) => string {
+  return resource === 'cpu' ? value => cpus(value / 1e6) : refusedAmount(resource)
+}
+
+function cpus(count: number): string {
+  return `${Number(count.toFixed(2))} CPUs`
 }
 
 export function monthTable(months: readonly ServerMonth[], paint: Paint): string {

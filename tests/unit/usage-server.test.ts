@@ -95,6 +95,19 @@ describe('usage', () => {
     ])
   })
 
+  test('a ledger that is none does not hide the other servers', async () => {
+    await server('web1', {usage: 'vps-usage 9\n'})
+    await server('web2', {usage: LEDGER})
+    expect(await usage(context, {})).toMatchObject([
+      {name: 'web1', since: null},
+      {name: 'web2', counts: {pids_max: 7}},
+    ])
+    expect(said).toEqual([
+      expect.stringContaining('web1/usage is no ledger that this version of vps can read'),
+    ])
+    await expect(resetUsage(context, 'web1')).rejects.toMatchObject({code: 'BAD_LEDGER'})
+  })
+
   test('by tag and by name', async () => {
     await server('web1')
     await server('web2')

@@ -113,7 +113,7 @@ io            1.5%      0.3%      1.5%      0.3%`.trim(),
   })
 })
 
-test('refusals: sizes are sizes, counts are counts, and a name can move no cursor', () => {
+test('refusals: sizes are sizes, times are times, counts are counts, and a name can move no cursor', () => {
   const text = refusalTable(
     [
       {
@@ -138,6 +138,17 @@ test('refusals: sizes are sizes, counts are counts, and a name can move no curso
         pid: null,
         command: null,
       },
+      {
+        name: 'web1',
+        time: 'T3',
+        resource: 'cpu',
+        kind: 'throttled',
+        count: 12,
+        held: 3_500_000,
+        limit: 1_500_000,
+        pid: null,
+        command: null,
+      },
     ],
     plain,
   )
@@ -145,6 +156,7 @@ test('refusals: sizes are sizes, counts are counts, and a name can move no curso
     ['TIME', 'NAME', 'RESOURCE', 'KIND', 'COUNT', 'HELD', 'LIMIT', 'PID', 'COMMAND'],
     ['T1', 'web1', 'memory', 'oom_kill', '1', '1GiB', '1GiB', '7', 'a?[2J'],
     ['T2', 'web1', 'pids', 'max', '40', '50', '50', '-', '-'],
+    ['T3', 'web1', 'cpu', 'throttled', '12', '3s', '1.5 CPUs', '-', '-'],
   ])
 })
 

@@ -8,7 +8,7 @@ interface Entry {
 
 /** What a server has used and was refused since its accounts began; the supervisor's file, read. */
 export interface Ledger {
-  /** Unix seconds: creation or the last reset. */
+  /** Unix seconds: the first start or the last reset. */
   readonly since: number
   /** Unix seconds */
   readonly saved: number

@@ -10,7 +10,7 @@ export interface Refusal {
   readonly kind: string
   /** How often since the last refusal of this resource and kind. */
   readonly count: number
-  /** At that time, as far as it is known. */
+  /** At that time, as far as it is known. Of cpu: the microseconds held back, and the microseconds a second that it may have. */
   readonly held: number | null
   readonly limit: number | 'max' | null
   /** The process it hit, where the kernel tells: its number on the host, and its name. */
