@@ -1,24 +1,53 @@
+import {basename} from 'node:path'
 import {string as word} from '@oclif/core/args'
-import {type Definition, formatBytes, formatDuration} from '../src/definition/index.ts'
+import {boolean} from '@oclif/core/flags'
+import {type Definition, formatBytes, formatDuration, type Origin} from '../src/definition/index.ts'
 import {Host, type ServerDetails} from '../src/server/index.ts'
-import {fields, indent, type Paint, paintState, since, VpsCommand} from '../src/ui/index.ts'
+import {
+  fields,
+  indent,
+  type Paint,
+  paintState,
+  pendingEntries,
+  pendingText,
+  since,
+  unenforcedEntries,
+  VpsCommand,
+} from '../src/ui/index.ts'
 
 type Entry = readonly [label: string, value: string | undefined]
 
 export default class Show extends VpsCommand {
   static override summary = 'Show all that is known about a server.'
   static override description =
-    'What it is doing now, what its definition says (defaults included), and where its files are. An invalid definition is shown with its problems.'
+    'What it is doing now, what its definition says (defaults included), and where its files are. An invalid definition is shown with its problems. --effective prints the definition as it counts, as YAML: profiles and defaults included, each value with the place that it comes from.'
   static override examples = [
     'vps show web1',
+    {description: 'what a restart would change', command: 'vps show web1 --pending'},
+    {description: 'what a profile or a default gives it', command: 'vps show web1 --effective'},
     {description: 'where its files are', command: 'vps show web1 --json | jq -r .files.upper'},
   ]
   static override args = {name: word({description: 'The server.', required: true})}
+  static override flags = {
+    pending: boolean({
+      description:
+        'What a running server is not yet: keys that wait for a restart, limits that are set otherwise.',
+      exclusive: ['effective'],
+    }),
+    effective: boolean({description: 'The definition as it counts, and where each value comes from.'}),
+  }
 
   async run(): Promise<void> {
-    const [name = ''] = this.settle(await this.parse(Show))
+    const parsed = await this.parse(Show)
+    const [name = ''] = this.settle(parsed)
     const host = await Host.open()
+    if (parsed.flags.effective) {
+      const {text, values} = await host.effective(name)
+      return await this.answer({name, values}, () => text.trimEnd())
+    }
     const details = await host.show(name)
+    if (parsed.flags.pending)
+      return await this.answer(details.pending, () => pendingText(details, this.paint))
     await this.answer(details, () => page(details, this.paint))
   }
 }
@@ -32,14 +61,21 @@ function page(details: ServerDetails, paint: Paint): string {
     section('Now', now(details), paint),
     section(
       'Problems',
-      problems.map(({origin, grade, message}) => [`line ${origin.line}`, `${grade}: ${message}`]),
+      problems.map(({origin, grade, message}) => [placeWords(origin, details), `${grade}: ${message}`]),
       paint,
     ),
+    section('Not enforced on this host', unenforcedEntries(details.unenforcedLimits), paint),
+    section('Pending', pendingEntries(details), paint),
     definition === null ? '' : section('Definition', defined(definition), paint),
     section('Files', files(details), paint),
   ]
     .filter(text => text !== '')
     .join('\n\n')
+}
+
+/** A line of the definition, or of a profile. */
+function placeWords({file, line}: Origin, {files}: ServerDetails): string {
+  return file === files.definition ? `line ${line}` : `${basename(file)}:${line}`
 }
 
 function section(title: string, entries: readonly Entry[], paint: Paint): string {
@@ -75,6 +111,7 @@ function defined(definition: Definition): Entry[] {
   const {name, ...parameters} = template
   const given = Object.entries(parameters).map(([key, value]) => `${key}=${inWords(value)}`)
   return [
+    ['profiles', definition.profiles.join(', ')],
     ['template', [name, ...given].join(' ')],
     ['hostname', definition.hostname],
     ['tags', definition.tags.join(', ')],

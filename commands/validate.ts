@@ -2,9 +2,26 @@ import process from 'node:process'
 import {text as readStream} from 'node:stream/consumers'
 import {string as word} from '@oclif/core/args'
 import {boolean} from '@oclif/core/flags'
-import {type Loaded, loadDefinition, parseDefinition, renderProblems} from '../src/definition/index.ts'
+import {
+  type Loaded,
+  loadDefinition,
+  parseDefinition,
+  profilesIn,
+  renderProblems,
+} from '../src/definition/index.ts'
 import {ExitCode, VpsError} from '../src/errors.ts'
-import {errorJson, type Paint, paintFor, renderError, toJson, VpsCommand, write} from '../src/ui/index.ts'
+import {hostPaths} from '../src/host/index.ts'
+import {
+  errorJson,
+  type Paint,
+  paintFor,
+  paintProblems,
+  problemJson,
+  renderError,
+  toJson,
+  VpsCommand,
+  write,
+} from '../src/ui/index.ts'
 
 interface Checked {
   readonly file: string
@@ -16,7 +33,7 @@ interface Checked {
 export default class Validate extends VpsCommand {
   static override summary = 'Check definitions: all problems at once, with line and column.'
   static override description =
-    'Problems have three grades: an error keeps the server from being made, a warning is most likely a mistake, a recommendation is good practice. Ends with 2 if there is an error, with --strict also if there is a warning. - reads standard input. Changes nothing and needs no root.'
+    'Problems have three grades: an error keeps the server from being made, a warning is most likely a mistake, a recommendation is good practice. Ends with 2 if there is an error, with --strict also if there is a warning. Profiles that a definition names are read from /etc/vps/profiles and checked with it. - reads standard input. Changes nothing and needs no root.'
   static override usage = 'FILE… [--strict]'
   static override examples = [
     'vps validate web1.yaml',
@@ -42,10 +59,11 @@ export default class Validate extends VpsCommand {
 }
 
 async function check(file: string): Promise<Checked> {
+  const {profiles} = hostPaths()
   try {
     return {
       file,
-      loaded: file === '-' ? await readDefinition() : await loadDefinition(file),
+      loaded: file === '-' ? await readDefinition() : await loadDefinition(file, {profiles}),
       error: undefined,
     }
   } catch (error) {
@@ -54,7 +72,10 @@ async function check(file: string): Promise<Checked> {
 }
 
 async function readDefinition(): Promise<Loaded> {
-  return parseDefinition(await readStream(process.stdin), {file: 'stdin'})
+  return parseDefinition(await readStream(process.stdin), {
+    file: 'stdin',
+    profiles: profilesIn(hostPaths().profiles),
+  })
 }
 
 function unreadable(file: string, error: unknown): unknown {
@@ -70,28 +91,11 @@ function checkedText({file, loaded, error}: Checked, ok: boolean, paint: Paint):
   const problems =
     loaded.problems.length === 0
       ? ''
-      : `${paintProblems(renderProblems(loaded.problems, loaded.text), paint)}\n`
+      : `${paintProblems(renderProblems(loaded.problems, loaded.texts), paint)}\n`
   return `${problems}${file}: ${ok ? paint('good', 'valid') : paint('bad', 'invalid')}`
 }
 
 function checkedJson({file, loaded, error}: Checked, ok: boolean): object {
   if (loaded === undefined) return {file, ok, problems: [], error: errorJson(error)}
-  const problems = loaded.problems.map(({grade, message, origin, suggestion}) => ({
-    grade,
-    message,
-    line: origin.line,
-    column: origin.column,
-    key: origin.key,
-    ...(suggestion !== undefined && {suggestion}),
-  }))
-  return {file, ok, name: loaded.definition.name, problems}
-}
-
-/** The grade in its colour; the rest of the rendering stays as the definition room made it. */
-function paintProblems(text: string, paint: Paint): string {
-  return text.replaceAll(
-    /^(\S.*?:\d+:\d+: )(error|warning|recommendation)(?=: )/gm,
-    (_, place: string, grade: string) =>
-      paint('strong', place) + paint(grade === 'error' ? 'bad' : 'warning', grade),
-  )
+  return {file, ok, name: loaded.definition.name, problems: loaded.problems.map(problemJson)}
 }

@@ -33,6 +33,7 @@ export {
   requireValid,
 } from './parse.ts'
 export {type Grade, keyText, type Origin, type Path, type Problem, renderProblems} from './problems.ts'
+export {type CheckedProfile, checkProfile} from './profile-check.ts'
 export {
   type ProfileLookup,
   type ProfileText,

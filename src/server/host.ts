@@ -29,6 +29,14 @@ import {type LogOptions, logs} from './logs.ts'
 import {months, type ServerMonth} from './months.ts'
 import {planStart} from './plan.ts'
 import {processes} from './processes.ts'
+import {
+  type EffectiveDefinition,
+  effective,
+  listProfiles,
+  type ProfileDetails,
+  type ProfileView,
+  showProfile,
+} from './profiles.ts'
 import {rename} from './rename.ts'
 import {readRun} from './run-state.ts'
 import {isServer, openSession, requireServer} from './session.ts'
@@ -268,6 +276,23 @@ export class Host {
   /** The names that a command's arguments mean, sorted. */
   async resolve(selection: Selection): Promise<string[]> {
     return await resolveNames(this.paths, selection)
+  }
+
+  /** What counts for a server: its definition over its profiles and defaults, each value with its place. */
+  async effective(name: string): Promise<EffectiveDefinition> {
+    const context = this.#context(undefined)
+    requireServer(context, name)
+    return await effective(context, name)
+  }
+
+  /** The profiles of this host, and the servers that use each. */
+  async profiles(): Promise<ProfileView[]> {
+    return await listProfiles(this.paths)
+  }
+
+  /** @throws VpsError NO_SUCH_PROFILE (exit 2) */
+  async profile(name: string): Promise<ProfileDetails> {
+    return await showProfile(this.paths, name)
   }
 
   async templates(): ReturnType<typeof listTemplates> {

@@ -12,6 +12,7 @@ export type {Leftover} from './leftovers.ts'
 export type {ListFilter, Selection} from './list.ts'
 export type {LogOptions} from './logs.ts'
 export type {ServerMonth} from './months.ts'
+export type {EffectiveDefinition, ProfileDetails, ProfileView} from './profiles.ts'
 export type {StartOptions} from './start.ts'
 export type {StopOptions} from './stop.ts'
 export {
@@ -23,6 +24,7 @@ export {
   type TopRow,
 } from './top.ts'
 export type {
+  Pending,
   Phase,
   ProcessRow,
   ServerDetails,
@@ -31,6 +33,7 @@ export type {
   SetReport,
   StartReport,
   StopReport,
+  Unenforced,
 } from './types.ts'
 export type {ServerRefusal, ServerUsage} from './usage.ts'
 export type {Finding, FindingState, Unit} from './verify/finding.ts'

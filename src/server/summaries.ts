@@ -11,6 +11,8 @@ export interface Summary {
   readonly tags: readonly string[]
   readonly autostart: boolean
   readonly hostname: string | null
+  /** The profiles that the definition names. */
+  readonly profiles: readonly string[]
   /** The image's id; null before `create`. */
   readonly image: string | null
   /** Why the definition is of no use; null when it is fine. */
@@ -20,15 +22,13 @@ export interface Summary {
 }
 
 interface Entry {
-  /** Inode, size and time of the files it comes from: the summary is good while these are true. */
+  /** Inode, size and time of the files it comes from, profiles included: the summary is good while these are true. */
   readonly key: string
-  /** The profiles that the definition names: their files are among these. */
-  readonly profiles: readonly string[]
   readonly summary: Summary
 }
 
 /** Raised whenever a summary or the definition's language changes. */
-const VERSION = 2
+const VERSION = 3
 
 /**
  * Summaries of `names`. Parsing a thousand definitions takes a second, so the last list's are kept in one file of the
@@ -45,7 +45,7 @@ export async function readSummaries(
   let fresh = 0
   for (const name of names) {
     const known = cached.get(name)
-    if (known && known.key === files.key(name, known.profiles)) entries.set(name, known)
+    if (known && known.key === files.key(name, known.summary.profiles)) entries.set(name, known)
     else {
       entries.set(name, freshEntry(paths, name, files))
       fresh++
@@ -59,11 +59,17 @@ export async function readSummaries(
 class FileVersions {
   readonly #paths: HostPaths
   readonly #profiles = new Map<string, string>()
-  readonly #lookup: ProfileLookup
+  /** Finds a profile, its version noted before it is read: a change meanwhile makes a summary stale, never wrong. */
+  readonly lookup: ProfileLookup
 
   constructor(paths: HostPaths) {
     this.#paths = paths
-    this.#lookup = profilesIn(paths.profiles)
+    const inner = profilesIn(paths.profiles)
+    const noting = (name: string) => {
+      this.#profile(name)
+      return inner(name)
+    }
+    this.lookup = Object.assign(noting, inner)
   }
 
   key(name: string, profiles: readonly string[]): string {
@@ -80,12 +86,6 @@ class FileVersions {
     return [definition, record, exit].map(fileVersion).join('/')
   }
 
-  /** Finds a profile, its version noted before it is read: a change meanwhile makes a summary stale, never wrong. */
-  readonly lookup = (name: string) => {
-    this.#profile(name)
-    return this.#lookup(name)
-  }
-
   #profile(name: string): string {
     const version = this.#profiles.get(name) ?? fileVersion(profileFile(this.#paths.profiles, name))
     this.#profiles.set(name, version)
@@ -95,8 +95,8 @@ class FileVersions {
 
 function freshEntry(paths: HostPaths, name: string, files: FileVersions): Entry {
   const own = files.ownKey(name)
-  const {profiles, ...summary} = summarise(paths, name, files.lookup)
-  return {key: own + files.profilesKey(profiles), profiles, summary}
+  const summary = summarise(paths, name, files.lookup)
+  return {key: own + files.profilesKey(summary.profiles), summary}
 }
 
 function fileVersion(path: string): string {
@@ -104,13 +104,12 @@ function fileVersion(path: string): string {
   return found === undefined ? '-' : `${found.ino} ${found.size} ${found.mtimeMs}`
 }
 
-function summarise(paths: HostPaths, name: string, lookup: ProfileLookup): Summary & Pick<Entry, 'profiles'> {
+function summarise(paths: HostPaths, name: string, lookup: ProfileLookup): Summary {
   const {definition: file, exit: exitFile} = serverPaths(paths, name)
   const image = readRecord(paths, name)?.image ?? null
   const exit = readText(exitFile)?.trim() || null
   const text = readText(file)
-  if (text === undefined)
-    return {...NOTHING, image, exit, profiles: [], problem: `its definition is missing: ${file}`}
+  if (text === undefined) return {...NOTHING, image, exit, problem: `its definition is missing: ${file}`}
   const {definition, problems} = parseDefinition(text, {file, name, profiles: lookup})
   const profiles = definition.profiles.filter(profile => profile !== '')
   const error = problems.find(problem => problem.grade === 'error')
@@ -120,7 +119,7 @@ function summarise(paths: HostPaths, name: string, lookup: ProfileLookup): Summa
     return {...NOTHING, image, exit, profiles, problem}
   }
   const {template, tags, autostart, hostname} = definition
-  return {template: template.name, tags, autostart, hostname, image, exit, profiles, problem: null}
+  return {template: template.name, tags, autostart, hostname, profiles, image, exit, problem: null}
 }
 
 const NOTHING: Summary = {
@@ -128,6 +127,7 @@ const NOTHING: Summary = {
   tags: [],
   autostart: false,
   hostname: null,
+  profiles: [],
   image: null,
   problem: null,
   exit: null,

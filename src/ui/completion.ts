@@ -5,7 +5,7 @@ import {type CommandInfo, type FlagInfo, type Manifest, spokenName} from './mani
 export type CompletionShell = 'bash' | 'zsh'
 
 /** What stands at a place of the command line. */
-type Kind = 'server' | 'file' | 'template' | 'image' | 'command' | 'shell' | ''
+type Kind = 'server' | 'file' | 'profile' | 'template' | 'image' | 'command' | 'shell' | ''
 
 /** Kinds of words by the name of an argument or a flag. */
 const kinds: Readonly<Record<string, Kind>> = {
@@ -14,6 +14,7 @@ const kinds: Readonly<Record<string, Kind>> = {
   old: 'server',
   file: 'file',
   files: 'file',
+  profile: 'profile',
   template: 'template',
   image: 'image',
   images: 'image',
@@ -72,6 +73,14 @@ const listings = (root: string): string => `
 __vps_servers() {
   local file
   for file in "\${VPS_ROOT:-}"/etc/vps/servers/*.yaml; do
+    [ -e "$file" ] || continue
+    file=\${file##*/}
+    printf '%s\\n' "\${file%.yaml}"
+  done
+}
+__vps_profiles() {
+  local file
+  for file in "\${VPS_ROOT:-}"/etc/vps/profiles/*.yaml; do
     [ -e "$file" ] || continue
     file=\${file##*/}
     printf '%s\\n' "\${file%.yaml}"
@@ -172,6 +181,7 @@ ${commands
   *)
     case $kind in
     server) mapfile -t COMPREPLY < <(compgen -W "$(__vps_servers)" -- "$current") ;;
+    profile) mapfile -t COMPREPLY < <(compgen -W "$(__vps_profiles)" -- "$current") ;;
     template) mapfile -t COMPREPLY < <(compgen -W "$(__vps_templates)" -- "$current") ;;
     image) mapfile -t COMPREPLY < <(compgen -W "$(__vps_images)" -- "$current") ;;
     command) mapfile -t COMPREPLY < <(compgen -W '${firstWords(commands).join(' ')} exit-codes' -- "$current") ;;
@@ -248,6 +258,7 @@ ${commands
   fi
   case $kind in
   server) compadd -- \${(f)"$(__vps_servers)"} ;;
+  profile) compadd -- \${(f)"$(__vps_profiles)"} ;;
   template) compadd -- \${(f)"$(__vps_templates)"} ;;
   image) compadd -- \${(f)"$(__vps_images)"} ;;
   command) compadd -- ${firstWords(commands).join(' ')} exit-codes ;;

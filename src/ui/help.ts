@@ -25,7 +25,7 @@ export const commandGroups: readonly {readonly title: string; readonly commands:
   },
   {title: 'What servers use', commands: ['usage', 'top', 'verify']},
   {title: 'Inside a server', commands: ['enter', 'exec', 'run', 'console', 'logs']},
-  {title: 'Definitions', commands: ['set', 'edit', 'validate', 'schema']},
+  {title: 'Definitions', commands: ['set', 'edit', 'validate', 'schema', 'profile:list', 'profile:show']},
   {
     title: 'Templates and images',
     commands: ['template:list', 'template:show', 'image:list', 'image:build', 'image:remove'],

@@ -345,21 +345,48 @@ describe('the JSON page', () => {
   beforeAll(() => {
     const servers = join(scratch, 'root', 'etc', 'vps', 'servers')
     mkdirSync(servers, {recursive: true})
-    writeFileSync(join(servers, 'web1.yaml'), 'name: web1\ntags: [a]\n')
+    writeFileSync(join(servers, 'web1.yaml'), 'name: web1\ntags: [a]\nprofiles: [small]\n')
+    const profiles = join(scratch, 'root', 'etc', 'vps', 'profiles')
+    mkdirSync(profiles, {recursive: true})
+    writeFileSync(
+      join(profiles, 'small.yaml'),
+      '# One CPU, 1 GiB\nresources: {memory: {limit: 1GiB, swap: 0}}\n',
+    )
   })
   afterAll(() => rmSync(join(scratch, 'root'), {recursive: true, force: true}))
 
-  test.each([['list'], ['usage'], ['version'], ['help'], ['doctor'], ['template list']])(
-    '%s has the keys that it documents',
-    name => {
-      expect(keys(json(name.split(' ')))).toEqual(keys(samples.get(name)))
-    },
-  )
+  test.each([
+    ['list'],
+    ['usage'],
+    ['version'],
+    ['help'],
+    ['doctor'],
+    ['template list'],
+    ['profile list'],
+    ['profile show'],
+  ])('%s has the keys that it documents', name => {
+    const words = name === 'profile show' ? [name, 'small'].join(' ') : name
+    expect(keys(json(words.split(' ')))).toEqual(keys(samples.get(name)))
+  })
 
   test('show has those of list and its own', () => {
     expect(keys(json(['show', 'web1']))).toEqual(
       [...keys(samples.get('list')), ...keys(samples.get('show'))].toSorted(),
     )
+  })
+
+  test('show --effective says what comes from where', () => {
+    const sample = samples.get('show --effective') as {values: [object]}
+    const shown = json(['show', 'web1', '--effective']) as {values: {key: string}[]}
+    expect(keys(shown)).toEqual(keys(sample))
+    const limit = shown.values.find(({key}) => key === 'resources.memory.limit')
+    const file = join(scratch, 'root/etc/vps/profiles/small.yaml')
+    expect(limit).toEqual({
+      key: 'resources.memory.limit',
+      value: '1GiB',
+      origin: {file, line: 2, column: 22, key: 'resources.memory.limit'},
+    })
+    expect(keys(limit)).toEqual(keys(sample.values[0]))
   })
 
   test('validate', () => {
