@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/securebits.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -89,6 +90,42 @@ static int collect(struct server *server, pid_t holder, int channel, const struc
         return server->net_ns < 0 ? -1 : 0;
 }
 
+/* Makes the caller, root of the host with all its capabilities, one whose effective ids are the server's
+ * root, or root again. Its real ids stay: RLIMIT_NPROC is not for them. */
+static int take_ids(uid_t id, struct fault *fault)
+{
+        if (prctl(PR_SET_SECUREBITS, id ? SECBIT_NO_SETUID_FIXUP : 0) < 0)
+                return fault_errno(fault, "prctl PR_SET_SECUREBITS", NULL);
+        if (setresgid((gid_t)-1, id, (gid_t)-1) < 0)
+                return fault_errno(fault, "setresgid", NULL);
+        return setresuid((uid_t)-1, id, (uid_t)-1) < 0 ? fault_errno(fault, "setresuid", NULL) : 0;
+}
+
+/* Whoever makes a user namespace owns it, and what is used in it counts as the owner's: inotify instances,
+ * user and network namespaces and the rest of /proc/sys/user. So it is made by the server's own root; in the
+ * name of the host's, all servers would share one account, and one of them could use it up. */
+static pid_t clone_holder(const struct server *server, struct fault *fault)
+{
+        struct fault later = {.step = -1};
+        pid_t holder;
+
+        if (take_ids(server->id_base, fault) < 0)
+                return -1;
+        holder = sys_clone3(CLONE_NEWUSER, SIGCHLD, -1);
+        if (holder == 0)
+                return 0;
+        if (holder < 0)
+                (void)fault_errno(fault, "clone3 CLONE_NEWUSER", NULL);
+        if (take_ids(0, &later) == 0)
+                return holder;
+        if (holder > 0) {
+                (void)kill(holder, SIGKILL);
+                reap(holder);
+        }
+        *fault = later;
+        return -1;
+}
+
 int namespaces_make(struct server *server, const struct step *ids, bool own_network, int64_t *network_us,
                     struct fault *fault)
 {
@@ -97,14 +134,13 @@ int namespaces_make(struct server *server, const struct step *ids, bool own_netw
 
         if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, channel) < 0)
                 return fault_errno(fault, "socketpair", NULL);
-        holder = sys_clone3(CLONE_NEWUSER, SIGCHLD, -1);
+        holder = clone_holder(server, fault);
         if (holder == 0) {
                 (void)close(channel[0]);
                 hold_namespaces(channel[1], own_network);
         }
         (void)close(channel[1]);
-        result = holder < 0 ? fault_errno(fault, "clone3 CLONE_NEWUSER", NULL)
-                            : collect(server, holder, channel[0], ids, own_network, network_us, fault);
+        result = holder < 0 ? -1 : collect(server, holder, channel[0], ids, own_network, network_us, fault);
         (void)close(channel[0]);
         if (holder > 0)
                 reap(holder);

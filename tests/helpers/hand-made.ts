@@ -91,7 +91,7 @@ export function toStep([op, ...args]: Words): LaunchStep {
 }
 
 /** Puts steps before the first of operation `op`. */
-export function before(steps: readonly LaunchStep[], op: string, add: readonly Words[]): LaunchStep[] {
+export function insertBefore(steps: readonly LaunchStep[], op: string, add: readonly Words[]): LaunchStep[] {
   const at = steps.findIndex(step => step.op === op)
   return [...steps.slice(0, at), ...add.map(toStep), ...steps.slice(at)]
 }

@@ -5,7 +5,7 @@ import {afterAll, beforeAll, describe, expect, test} from 'vitest'
 import {serverPaths} from '../../src/host/index.ts'
 import type {LaunchStep} from '../../src/launch/index.ts'
 import {Workshop} from '../helpers/bare-server.ts'
-import {before, HandMade, type Words} from '../helpers/hand-made.ts'
+import {HandMade, insertBefore, type Words} from '../helpers/hand-made.ts'
 import {requires, type ScratchHost, scratchHost} from '../helpers/host.ts'
 import {until} from '../helpers/processes.ts'
 import {probesMount, runState, STATIC, stateNumber} from '../helpers/servers.ts'
@@ -133,7 +133,7 @@ describe.skipIf(requires('root').skip)('limits as steps of a plan', () => {
 
   describe('rlimit', () => {
     const limit = (...args: string[]) => {
-      return (steps: readonly LaunchStep[]) => before(steps, 'oom-score-adjust', [['rlimit', ...args]])
+      return (steps: readonly LaunchStep[]) => insertBefore(steps, 'oom-score-adjust', [['rlimit', ...args]])
     }
 
     test('sets what was asked for, in attached commands too', async () => {
@@ -164,11 +164,11 @@ describe.skipIf(requires('root').skip)('limits as steps of a plan', () => {
   describe('sysctl', () => {
     const guest = (...settings: [string, string][]) => {
       const words = settings.map(([name, value]): Words => ['sysctl', name, value])
-      return (steps: readonly LaunchStep[]) => before(steps, 'root', words)
+      return (steps: readonly LaunchStep[]) => insertBefore(steps, 'root', words)
     }
     const ipc = (...settings: [string, string][]) => {
       const words = settings.map(([name, value]): Words => ['ipc-sysctl', name, value])
-      return (steps: readonly LaunchStep[]) => before(steps, 'hostname', words)
+      return (steps: readonly LaunchStep[]) => insertBefore(steps, 'hostname', words)
     }
     const files = [
       'net/ipv4/ip_forward',
