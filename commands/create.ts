@@ -39,12 +39,16 @@ The definition comes from --file, or is a new one with the template of --templat
       multipleNonGreedy: true,
     }),
     start: boolean({description: 'Start it too.'}),
+    'allow-unenforced': boolean({
+      description:
+        'With --start: start without the limits that this host cannot enforce, and say so in list and show.',
+    }),
   }
 
   async run(): Promise<void> {
     const parsed = await this.parse(Create)
     const [name = ''] = this.settle(parsed)
-    const {file, template, set, start} = parsed.flags
+    const {file, template, set, start, 'allow-unenforced': allowUnenforced} = parsed.flags
     const host = await Host.open({notice})
     const progress = progressLine()
     const view = await host
@@ -54,6 +58,7 @@ The definition comes from --file, or is a new one with the template of --templat
         ...(template !== undefined && {template}),
         set: parseAssignments(set ?? []),
         start,
+        allowUnenforced,
         progress: progress.report,
       })
       .finally(progress.end)

@@ -8,6 +8,8 @@ export default class List extends VpsCommand {
   static override description =
     `States: running, starting, stopping, paused, stopped; crashed (its supervisor died, and the server with it); defined (there is a definition, but \`vps create\` was not run yet); invalid (the definition has errors, see \`vps show\`).
 
+A star after the state: the server runs without some of its limits, because this host cannot enforce them.
+
 INIT-PID is the host's number of the server's first process.`
   static override usage = '[NAME…] [--tag T] [--pressure]'
   static override examples = [
@@ -41,7 +43,7 @@ INIT-PID is the host's number of the server's first process.`
     await this.answer(servers, () =>
       servers.length === 0
         ? 'There are no servers. Make one: vps create NAME'
-        : listTable(servers, pressure, this.paint),
+        : `${listTable(servers, pressure, this.paint)}${starNote(servers)}`,
     )
   }
 }
@@ -51,7 +53,7 @@ function listTable(servers: readonly ServerView[], pressure: boolean, paint: Pai
     servers,
     [
       {title: 'NAME', value: server => server.name},
-      {title: 'STATE', value: server => paintState(server.state, paint)},
+      {title: 'STATE', value: server => stateWord(server, paint)},
       {title: 'TEMPLATE', value: server => server.template ?? ''},
       {title: 'INIT-PID', value: server => `${server.pid ?? ''}`, right: true},
       {title: 'UP', value: server => (server.pid === null ? '' : since(server.since)), right: true},
@@ -60,6 +62,17 @@ function listTable(servers: readonly ServerView[], pressure: boolean, paint: Pai
     ],
     paint,
   )
+}
+
+/** A star for a server that runs without some of its limits. */
+function stateWord({state, unenforced}: ServerView, paint: Paint): string {
+  return `${paintState(state, paint)}${unenforced.length > 0 ? paint('warning', '*') : ''}`
+}
+
+function starNote(servers: readonly ServerView[]): string {
+  return servers.some(({unenforced}) => unenforced.length > 0)
+    ? '\n\n* runs without limits that this host cannot enforce: see `vps show NAME`'
+    : ''
 }
 
 const pressureColumns: readonly Column<ServerView>[] = [

@@ -14,7 +14,7 @@ export default class Run extends VpsCommand {
     `Creates a server with a name of its own (run-…), starts it, runs the command in it, and destroys it when the command has ended. When vps itself is interrupted the server is left for a look, unless --rm says that it shall go then too.
 
 Without --file the server has no services of its own (init: persist). The command gets a terminal when standard input and output are one. Ends with the command's status as \`vps exec\` does.`
-  static override usage = '[--template T | -f FILE] [--rm] -- COMMAND…'
+  static override usage = '[--template T | -f FILE] [--rm] [--allow-unenforced] -- COMMAND…'
   static override examples = [
     'vps run -- id',
     {description: 'look around in a fresh Debian', command: 'vps run --template debian --rm -- bash'},
@@ -31,6 +31,9 @@ Without --file the server has no services of its own (init: persist). The comman
       exclusive: ['file'],
     }),
     file: string({char: 'f', description: 'A definition for the server.', helpValue: 'FILE'}),
+    'allow-unenforced': boolean({
+      description: 'Start without the limits that this host cannot enforce, and say so in list and show.',
+    }),
     rm: boolean({description: 'Destroy it also when vps is interrupted (SIGINT, SIGTERM, SIGHUP).'}),
   }
   static override ownWords = 0
@@ -41,7 +44,7 @@ Without --file the server has no services of its own (init: persist). The comman
     const parsed = await this.parse(Run, [...own])
     this.settle(parsed)
     if (command.length === 0) throw noCommand()
-    const {template, file, rm} = parsed.flags
+    const {template, file, rm, 'allow-unenforced': allowUnenforced} = parsed.flags
     const host = await Host.open({notice})
     const name = `run-${randomBytes(4).toString('hex')}`
     const interruption = rm ? catchInterruptions() : undefined
@@ -54,7 +57,7 @@ Without --file the server has no services of its own (init: persist). The comman
         progress: progress.report,
       })
       interruption?.throwIfCaught()
-      await host.start(name, {wait: true, progress: progress.report})
+      await host.start(name, {wait: true, allowUnenforced, progress: progress.report})
       progress.end()
       interruption?.throwIfCaught()
       process.exitCode = await this.execute(host, name, command, interruption)

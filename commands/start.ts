@@ -8,8 +8,10 @@ export default class Start extends ServersCommand {
   static override description =
     `Returns when the server's init runs; with --wait when the server says that it is up (systemd: all of its default target; others: at once).
 
-A start that fails leaves nothing behind. If a step of it fails, the line and column of the definition that asked for the step is part of the message.`
-  static override usage = 'NAME… | --all | --tag T [--wait] [--timings] [--explain]'
+A start that fails leaves nothing behind. If a step of it fails, the line and column of the definition that asked for the step is part of the message.
+
+A limit that this host cannot enforce keeps the server from starting, unless --allow-unenforced is given or the definition says \`enforce: best-effort\`.`
+  static override usage = 'NAME… | --all | --tag T [--wait] [--timings] [--explain] [--allow-unenforced]'
   static override examples = [
     'vps start web1',
     {description: 'return when systemd has reached its target', command: 'vps start db1 --wait'},
@@ -22,6 +24,9 @@ A start that fails leaves nothing behind. If a step of it fails, the line and co
   static override flags = {
     wait: boolean({description: 'Return when the server says that it is up.'}),
     timings: boolean({description: 'Print what each phase took.'}),
+    'allow-unenforced': boolean({
+      description: 'Start without the limits that this host cannot enforce, and say so in list and show.',
+    }),
     explain: boolean({
       description: 'Print the plan of the start in words, and start nothing.',
       exclusive: ['wait', 'timings'],
@@ -31,19 +36,19 @@ A start that fails leaves nothing behind. If a step of it fails, the line and co
   async run(): Promise<void> {
     const parsed = await this.parse(Start)
     const words = this.settle(parsed)
-    const {wait, timings, explain} = parsed.flags
+    const {wait, timings, explain, 'allow-unenforced': allowUnenforced} = parsed.flags
     const host = await Host.open({notice})
     const names = await this.chosen(host, words, parsed.flags, ['stopped', 'crashed', 'defined', 'invalid'])
     if (explain) {
       return this.each(
         names,
-        async name => await host.explain(name),
+        async name => await host.explain(name, {allowUnenforced}),
         plan => plan.text,
       )
     }
     await this.each(
       names,
-      (name, progress) => host.start(name, {wait, progress}),
+      (name, progress) => host.start(name, {wait, allowUnenforced, progress}),
       report =>
         timings
           ? `${startedLine(report, wait)}\n${timingsTable(report.phases, this.paint)}`

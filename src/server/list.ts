@@ -3,6 +3,7 @@ import {ExitCode, VpsError} from '../errors.ts'
 import type {HostPaths} from '../host/index.ts'
 import {type RecentPressure, readPressures, recentPressure} from '../resources/index.ts'
 import {listDirectory, readJournals} from './journal.ts'
+import {readUnenforced} from './limits.ts'
 import {type Run, type RunState, readRun} from './run-state.ts'
 import {noSuchServer} from './session.ts'
 import {guestGroup} from './stop.ts'
@@ -32,12 +33,16 @@ export async function list(paths: HostPaths, {names, tag, pressure}: ListFilter 
   const views: ServerView[] = []
   for (const [name, summary] of summaries) {
     const run: Run = running.has(name) ? readRun(paths, name) : {kind: 'none'}
-    const view = viewServer(name, summary, run)
+    const view = {...viewServer(name, summary, run), unenforced: unenforcedKeys(paths, name, run)}
     if (view.state === 'crashed') views.push(await settledView(paths, name, summary, view))
     else if (pressure && run.kind === 'alive') views.push({...view, pressure: pressureOf(run.state)})
     else views.push(view)
   }
   return tag === undefined ? views : views.filter(view => view.tags.includes(tag))
+}
+
+function unenforcedKeys(paths: HostPaths, name: string, run: Run): string[] {
+  return run.kind === 'alive' ? readUnenforced(paths, name).map(({key}) => key) : []
 }
 
 function pressureOf(state: RunState): RecentPressure | null {

@@ -205,5 +205,7 @@ function isRecord(value: unknown): value is Record<string, unknown> {
 }
 
 function hash(text: string): string {
-  return createHash('sha256').update(text.replace(/^\ufeff/, '')).digest('hex')
+  return createHash('sha256')
+    .update(text.replace(/^\ufeff/, ''))
+    .digest('hex')
 }

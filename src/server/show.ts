@@ -1,7 +1,9 @@
 import {parseDefinition} from '../definition/index.ts'
 import {IDS_PER_SERVER, serverPaths} from '../host/index.ts'
+import {readUnenforced} from './limits.ts'
 import {list} from './list.ts'
 import {parseOptions} from './parse-options.ts'
+import {pendingChanges} from './pending.ts'
 import {readRecord} from './record.ts'
 import {readRun, readText} from './run-state.ts'
 import {noSuchServer} from './session.ts'
@@ -29,6 +31,11 @@ export async function show({paths, config}: Context, name: string): Promise<Serv
     created: record?.created ?? null,
     definition: valid ? (loaded?.definition ?? null) : null,
     problems: loaded?.problems ?? [],
+    unenforcedLimits: run.kind === 'alive' ? readUnenforced(paths, name) : [],
+    pending:
+      run.kind === 'alive' && loaded !== undefined && valid
+        ? await pendingChanges({paths}, name, run.state, loaded)
+        : null,
     ids:
       record === undefined
         ? null

@@ -46,6 +46,8 @@ export interface ServerView {
   readonly hostname: string | null
   /** How long its processes were held up by want of each; only when it was asked for, of a running server. */
   readonly pressure: RecentPressure | null
+  /** Keys of limits that this host does not keep for the running server, such as `resources.memory.limit`. */
+  readonly unenforced: readonly string[]
   /** What is wrong with an `invalid` server. */
   readonly problem: string | null
 }
@@ -60,6 +62,24 @@ export interface Unenforced {
   readonly remedy: string
 }
 
+/** Where a running server differs from its definition. */
+export interface Pending {
+  /** Keys that wait for a restart: what the server runs with, and what the file says. */
+  readonly afterRestart: readonly {
+    readonly key: string
+    readonly running: unknown
+    readonly file: unknown
+  }[]
+  /** Limits that the kernel has otherwise: the definition was changed by hand, or the cgroup was. */
+  readonly live: readonly {
+    readonly key: string
+    /** `memory.max` */
+    readonly file: string
+    readonly kernel: string
+    readonly wanted: string
+  }[]
+}
+
 /** All that is known about one server. */
 export interface ServerDetails extends ServerView {
   readonly uuid: string | null
@@ -67,6 +87,10 @@ export interface ServerDetails extends ServerView {
   /** The definition with its defaults; null when it is invalid. */
   readonly definition: Definition | null
   readonly problems: readonly Problem[]
+  /** `unenforced` with reasons and ways out. */
+  readonly unenforcedLimits: readonly Unenforced[]
+  /** null when it does not run, or its definition is invalid. */
+  readonly pending: Pending | null
   readonly ids: IdRange | null
   readonly supervisor: number | null
   readonly cgroup: string | null

@@ -22,6 +22,7 @@ export function viewServer(name: string, summary: Summary, run: Run): ServerView
     lastExit: summary.exit === null ? null : withoutTime(summary.exit),
     hostname: summary.hostname,
     pressure: null,
+    unenforced: [],
     problem: summary.problem,
   }
 }
