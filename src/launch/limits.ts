@@ -1,5 +1,5 @@
 import type {Loaded} from '../definition/index.ts'
-import {devices} from '../security/index.ts'
+import {deviceRules} from '../security/index.ts'
 import type {LaunchInput} from './input.ts'
 import type {LaunchStep} from './plan.ts'
 import {from, own} from './step.ts'
@@ -41,6 +41,13 @@ export function rlimitSteps(loaded: Loaded): LaunchStep[] {
   ]
 }
 
+/**
+ * Groups that a server may make below its own: each takes the host's kernel memory, whatever the server's limits are. A systemd
+ * makes a few hundred, some levels deep, for itself and for each of its users.
+ */
+const MOST_GROUPS = '10000'
+const DEEPEST_GROUP = '64'
+
 /** What the cgroup is told before any process of the server is in it. On a systemd host the server's own level is systemd's. */
 export function cgroupSteps({loaded, limits, controllers}: LaunchInput): LaunchStep[] {
   return [
@@ -48,12 +55,8 @@ export function cgroupSteps({loaded, limits, controllers}: LaunchInput): LaunchS
     ...limits.map(({key, group, file, value, expect}) =>
       from(loaded, key, 'cgroup-write', group, file, value, expect),
     ),
-    own('devices', ...deviceRules(loaded)),
+    own('cgroup-write', 'payload', 'cgroup.max.descendants', MOST_GROUPS, MOST_GROUPS),
+    own('cgroup-write', 'payload', 'cgroup.max.depth', DEEPEST_GROUP, DEEPEST_GROUP),
+    own('devices', ...deviceRules(loaded.definition.security)),
   ]
-}
-
-/** The nodes that /dev has, and the ptys: the multiplexer, and every slave. */
-function deviceRules({definition}: Loaded): string[] {
-  const nodes = devices(definition.security).map(({major, minor}) => `c:${major}:${minor}`)
-  return [...nodes, 'c:5:2', 'c:136:*']
 }

@@ -26,3 +26,14 @@ const TUN: Device = {path: '/dev/net/tun', major: 10, minor: 200, mode: 0o666}
 export function devices({allow}: Definition['security']): readonly Device[] {
   return [...ALWAYS, ...(allow.includes('fuse') ? [FUSE] : []), ...(allow.includes('tun') ? [TUN] : [])]
 }
+
+/** `/dev/ptmx`, and the slaves that it makes: of all the majors for those, devpts uses the first. */
+const PTYS = ['c:5:2', 'c:136:*']
+
+/**
+ * What may be opened in a server, wherever the node comes from: the nodes of its `/dev` and its ptys, as `c:MAJOR:MINOR` or
+ * `c:MAJOR:*`. Its `/dev/console` is a pty; c 5:1 would be the host's.
+ */
+export function deviceRules(security: Definition['security']): string[] {
+  return [...devices(security).map(({major, minor}) => `c:${major}:${minor}`), ...PTYS]
+}

@@ -3,7 +3,7 @@
  * default and with what a definition's `security` changes of it.
  */
 export {boundingNumbers, boundingSet} from './capabilities.ts'
-export {type Device, devices} from './devices.ts'
+export {type Device, deviceRules, devices} from './devices.ts'
 export {seccompFilter} from './filter.ts'
 export {masks} from './masks.ts'
 export {seccompRules} from './seccomp.ts'
