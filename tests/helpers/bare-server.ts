@@ -1,5 +1,4 @@
 import {type ChildProcess, execFileSync, type StdioOptions, spawn} from 'node:child_process'
-import {createHash} from 'node:crypto'
 import {
   closeSync,
   copyFileSync,
@@ -9,7 +8,6 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
-  renameSync,
   rmdirSync,
   rmSync,
 } from 'node:fs'
@@ -17,14 +15,10 @@ import {tmpdir} from 'node:os'
 import {join} from 'node:path'
 import process from 'node:process'
 import {memfd, nativeFile} from '../../src/native/index.ts'
+import {COMPILER_FLAGS, testProgram} from './programs.ts'
 
 /** A server's namespaces without a supervisor, see bare-server.c; ids far from those a host gives out. */
 export const ID_BASE = 1_900_000_256
-
-const flags = ['-std=c11', '-D_GNU_SOURCE', '-O1', '-Wall', '-Wextra']
-
-/** Compiled probes, kept by what went into them: the test host in a virtual machine has no compiler and is given these. */
-const kept = join(import.meta.dirname, '../../build/test-programs')
 
 /** Programs for tests. */
 export class Workshop implements Disposable {
@@ -34,16 +28,7 @@ export class Workshop implements Disposable {
   compile(name: string, more: readonly string[] = []): string {
     const program = join(this.directory, name)
     if (existsSync(program)) return program
-    const source = join(import.meta.dirname, `${name}.c`)
-    const words = [...flags, ...more]
-    const made = createHash('sha256').update(readFileSync(source)).update(words.join(' ')).digest('hex')
-    const keptProgram = join(kept, `${name}-${made.slice(0, 16)}`)
-    if (!existsSync(keptProgram)) {
-      mkdirSync(kept, {recursive: true})
-      execFileSync('gcc', [...words, source, '-o', `${keptProgram}.${process.pid}`])
-      renameSync(`${keptProgram}.${process.pid}`, keptProgram)
-    }
-    copyFileSync(keptProgram, program)
+    copyFileSync(testProgram(name, more), program)
     return program
   }
 
@@ -53,7 +38,14 @@ export class Workshop implements Disposable {
     const native = join(import.meta.dirname, '../../native')
     const files = globSync([...sources], {cwd: native}).map(file => join(native, file))
     const checks = ['-g', '-fsanitize=address,undefined', '-fno-sanitize-recover=all']
-    execFileSync('gcc', [...flags, ...checks, `-I${join(native, 'common')}`, ...files, '-o', program])
+    execFileSync('gcc', [
+      ...COMPILER_FLAGS,
+      ...checks,
+      `-I${join(native, 'common')}`,
+      ...files,
+      '-o',
+      program,
+    ])
     return program
   }
 

@@ -33,8 +33,7 @@ export function probesMount({directory}: Workshop): Wanted {
   return {source: directory, target: '/probes', readonly: true}
 }
 
-/** Flags for programs that run in any server. */
-export const STATIC = ['-static', '-pthread']
+export {STATIC} from './programs.ts'
 
 /** What a server's state file says, or an empty map when it does not run. */
 export function runState(host: ScratchHost, name: string): ReadonlyMap<string, string> {

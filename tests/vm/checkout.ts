@@ -2,6 +2,7 @@
 import {mkdir, rm} from 'node:fs/promises'
 import {join} from 'node:path'
 import {execa} from 'execa'
+import {STATIC, testProgram} from '../helpers/programs.ts'
 import {recipe, repository} from './recipe.ts'
 
 /** Lists files NUL-terminated; without git (an unpacked archive) everything that is not made or brought. */
@@ -11,8 +12,12 @@ const listFiles = `
   for built in dist build/test-programs; do if [ -d $built ]; then find $built -print0; fi; done
 } | sort -zu`
 
+/** Programs that only tests in the guest use, which has no compiler. */
+const programs = ['load', 'reboot-call', 'refused-forks']
+
 /** Makes the ext4 image `image` of the checkout; `scratch` must be a new directory, best on the same file system. */
 export async function buildCheckout(image: string, scratch: string): Promise<void> {
+  for (const name of programs) testProgram(name, STATIC)
   const tree = join(scratch, 'checkout')
   await mkdir(join(tree, 'node_modules'), {recursive: true})
   const link = `${listFiles} | cpio --null --pass-through --link --make-directories --quiet "$0" 2>/dev/null`
