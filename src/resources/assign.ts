@@ -50,7 +50,8 @@ export function sharedCpus({cpus}: Pick<CpuHost, 'cpus'>, others: readonly CpuCl
 
 /**
  * What a running server is to have after others came or went: what it has already stays its, as far as it is shared still.
- * The list as cpuset.cpus takes it, empty for all.
+ * The list as cpuset.cpus takes it; empty if it was. (Once it has been narrowed the kernel does not let it be empty again, as
+ * long as there are processes: then all are named.)
  */
 export function reassigned(
   claim: CpuClaim,
@@ -61,7 +62,7 @@ export function reassigned(
   if (claim.kind === 'dedicated' || claim.kind === 'pinned') return formatCpuList(claim.cpus)
   const shared = sharedCpus(host, others)
   if (claim.kind === 'shared' || wish.cores === null)
-    return shared.length < host.cpus.length ? formatCpuList(shared) : ''
+    return shared.length < host.cpus.length || claim.cpus.length > 0 ? formatCpuList(shared) : ''
   const kept = claim.cpus.filter(cpu => shared.includes(cpu)).slice(0, wish.cores)
   const free = shared.filter(cpu => !kept.includes(cpu))
   const more = Math.min(wish.cores - kept.length, free.length)

@@ -1,9 +1,10 @@
 import {readFile, writeFile} from 'node:fs/promises'
 import {basename, dirname, join} from 'node:path'
 import {setTimeout as sleep} from 'node:timers/promises'
-import {formatBytes} from '../definition/index.ts'
+import {formatBytes, formatCpuList, keyText} from '../definition/index.ts'
 import {ExitCode, VpsError} from '../errors.ts'
 import {errno, ifMissing} from '../host/index.ts'
+import type {ResourceFacts} from './facts.ts'
 import {awaitLimit, groupDirectory, notKept, readLimit, WRITTEN_MS} from './group-files.ts'
 import {identityOf, type Limit, unlimited} from './limit.ts'
 import {setUnitProperties} from './scope.ts'
@@ -48,14 +49,16 @@ const ORDER = [
 /**
  * What has to be written so that a server that was started with `before` has `after`: only what the kernel does not have yet.
  * Limits that are no longer wanted go back to the kernel's default.
+ * @param host for its CPUs
  */
 export async function liveSteps(
   {directory}: LiveGroup,
   before: readonly Limit[],
   after: readonly Limit[],
+  host: Pick<ResourceFacts, 'cpus'>,
 ): Promise<Step[]> {
   const wanted = new Map(after.map(limit => [identityOf(limit), limit]))
-  const gone = before.filter(limit => !wanted.has(identityOf(limit))).map(withoutLimit)
+  const gone = before.filter(limit => !wanted.has(identityOf(limit))).map(limit => withoutLimit(limit, host))
   const steps: Step[] = []
   for (const limit of [...gone, ...after]) {
     const present = await readLimit(directory, limit)
@@ -66,9 +69,9 @@ export async function liveSteps(
   return await inOrder(directory, steps)
 }
 
-/** The limit's file as it is when nobody limits anything. */
-export function withoutLimit(limit: Limit): Limit {
-  const value = unlimited(limit)
+/** The limit's file as it is when nobody limits anything. A cpuset with processes in it cannot be made empty: it gets all CPUs. */
+export function withoutLimit(limit: Limit, {cpus}: Pick<ResourceFacts, 'cpus'>): Limit {
+  const value = limit.file === 'cpuset.cpus' ? formatCpuList(cpus) : unlimited(limit)
   return {...limit, value, expect: value}
 }
 
@@ -89,7 +92,9 @@ export async function applySteps(
   for (const {limit} of steps) {
     if (limit.file === 'memory.max') await shrinkMemory(group, limit, progress)
     const path = join(groupDirectory(group.directory, limit.group), limit.file)
-    await writeGroupFile(group, path, limit.value)
+    await writeGroupFile(group, path, limit.value).catch(cause => {
+      throw refusedByKernel(limit, path, cause)
+    })
     await awaitLimit(group.directory, limit, group.systemd && limit.group === 'server' ? WRITTEN_MS : 0)
   }
 }
@@ -105,6 +110,13 @@ export async function undoSteps(group: LiveGroup, values: readonly OldValue[]): 
     }
   }
   if (failures.length > 0) throw failures[0]
+}
+
+function refusedByKernel({key, value}: Limit, path: string, cause: unknown): unknown {
+  if (errno(cause) === undefined) return cause
+  return new VpsError('LIMIT_REFUSED', `${keyText(key)}: the kernel refuses \`${value}\` for ${path}`, {
+    cause,
+  })
 }
 
 async function inOrder(directory: string, steps: readonly Step[]): Promise<Step[]> {

@@ -67,7 +67,7 @@ export async function changeLive(
   await requireMemory(facts, wanted.limits, basename(state.cgroup))
   const before = desiredLimits(whileRunning(started, own), facts, presentCpus(own))
   await handDownAll(facts, group, wanted)
-  const steps = await liveSteps(group, before.limits, wanted.limits)
+  const steps = await liveSteps(group, before.limits, wanted.limits, facts)
   const journal = {commit: hash(after.text), writes: oldValues(group, steps)}
   await inJournal(context, name, group, journal, async () => {
     await applySteps(group, steps, context.progress)

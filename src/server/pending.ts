@@ -34,7 +34,7 @@ export async function pendingChanges(
   const known = new Set(wanted.map(identityOf))
   const gone = desiredLimits(whileRunning(started, own), facts, presentCpus(own))
     .limits.filter(limit => !known.has(identityOf(limit)))
-    .map(withoutLimit)
+    .map(limit => withoutLimit(limit, facts))
   const live: Pending['live'][number][] = []
   for (const limit of [...wanted, ...gone]) {
     const kernel = await readLimit(state.cgroup, limit)

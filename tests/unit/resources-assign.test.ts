@@ -73,7 +73,8 @@ describe('when others come and go', () => {
 
   test('one that asks for none has all that is shared, and all again in the end', () => {
     expect(reassigned(claim('shared'), none, host, [claim('dedicated', 0, 1)])).toBe('2-7')
-    expect(reassigned(claim('shared', 2, 3), none, host, [])).toBe('')
+    expect(reassigned(claim('shared', 2, 3), none, host, [])).toBe('0-7')
+    expect(reassigned(claim('shared'), none, host, [])).toBe('')
   })
 
   test('pinned and dedicated ones stay', () => {
