@@ -2,6 +2,7 @@
 import {mkdir, rm} from 'node:fs/promises'
 import {join} from 'node:path'
 import {execa} from 'execa'
+import {BENCH_PROGRAMS, benchProgram} from '../../bench/programs.ts'
 import {STATIC, testProgram} from '../helpers/programs.ts'
 import {recipe, repository} from './recipe.ts'
 
@@ -18,6 +19,7 @@ const programs = ['load', 'reboot-call', 'refused-forks']
 /** Makes the ext4 image `image` of the checkout; `scratch` must be a new directory, best on the same file system. */
 export async function buildCheckout(image: string, scratch: string): Promise<void> {
   for (const name of programs) testProgram(name, STATIC)
+  for (const name of BENCH_PROGRAMS) benchProgram(name)
   const tree = join(scratch, 'checkout')
   await mkdir(join(tree, 'node_modules'), {recursive: true})
   const link = `${listFiles} | cpio --null --pass-through --link --make-directories --quiet "$0" 2>/dev/null`
