@@ -3,7 +3,11 @@ import {getSystemErrorMap} from 'node:util'
 import type {Origin} from '../definition/index.ts'
 import {VpsError} from '../errors.ts'
 import type {LaunchPlan} from '../launch/index.ts'
+import {limitAdvice} from './limit-fault.ts'
 import type {Fault} from './report.ts'
+
+/** A value that was set and reads otherwise. */
+const READ_BACK = 'read back'
 
 /** What made a start fail, with its parts for programs. */
 export class StartFault extends Error {
@@ -37,12 +41,17 @@ function renderFault(fault: Fault, origin: Origin | null, text: string, code: st
   const place =
     origin === null ? fault.origin : `${basename(origin.file)}:${origin.line}:${origin.column} ${origin.key}`
   const how = [fault.op, fault.syscall].filter(word => word !== '').join(': ')
-  const parts = [place, fault.path, text].filter(word => word !== '')
+  // Not refused, but not kept either: the path says what was asked and what is, and the errno is one that C had to choose.
+  const other = fault.syscall === READ_BACK
+  const parts = [place, fault.path, other ? '' : text].filter(word => word !== '')
+  if (other) return `${parts.join(': ')} (${how})`
   return `${parts.join(': ')} (${how === '' ? code : `${how}, ${code}`})`
 }
 
 function suggest({code, origin, path, op, syscall}: StartFault): string[] {
   const key = origin?.key ?? ''
+  const advice = limitAdvice({code, key, path, op})
+  if (advice.length > 0) return advice
   if (/^mounts\[\d+\]/.test(key) && code === 'ENOENT')
     return [`create ${path || 'it'} on the host, or set \`optional: true\` on the mount`]
   if (/^mounts\[\d+\]/.test(key) && code === 'ENOTDIR')

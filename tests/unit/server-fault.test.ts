@@ -42,6 +42,30 @@ describe('a fault', () => {
     })
   })
 
+  test('of a limit says what was asked and what is, and the way out', () => {
+    const limits = {
+      steps: [
+        {op: 'cgroup-write', origin: {...origin, key: 'resources.memory.limit'}, arguments: []},
+        {op: 'devices', origin: null, arguments: []},
+      ],
+    }
+    const path = 'memory.max: asked 1073741000, is 1073737728'
+    const memory = {step: 0, op: 'cgroup-write', syscall: 'read back', errno: 34, path}
+    const error = startError('web1', fault(memory), limits)
+    expect(causeOf(error).message).toBe(
+      'web1.yaml:14:5 resources.memory.limit: memory.max: asked 1073741000, is 1073737728 (cgroup-write: read back)',
+    )
+    expect(error.suggestions).toEqual(['give resources.memory.limit a value that the kernel keeps as it is'])
+    const controller = {op: 'controllers', syscall: 'write', path: 'cgroup.subtree_control: asked +io'}
+    expect(startError('web1', fault(controller), limits).suggestions).toContainEqual(
+      expect.stringContaining('no controller io'),
+    )
+    const devices = {op: 'devices', syscall: 'bpf BPF_PROG_LOAD', errno: 22, path: ''}
+    expect(startError('web1', fault(devices), limits).suggestions).toContainEqual(
+      expect.stringContaining('`--allow-unenforced`'),
+    )
+  })
+
   test('of a step of our own names no line', () => {
     const error = startError(
       'web1',
