@@ -21,7 +21,7 @@ export {formatCpuList, MAX_CPUS, parseCpuList} from './cpu-list.ts'
 export {editDefinition} from './edit.ts'
 export {type EffectiveValue, effectiveText, effectiveValues} from './effective.ts'
 export {jsonSchema} from './json-schema.ts'
-export {changedKeys, type KeyInfo, keyInfo} from './keys.ts'
+export {changedKeys, definitionKeys, type KeyInfo, keyInfo} from './keys.ts'
 export type {Change, RlimitUnit, RlimitValue} from './kinds.ts'
 export {serverName} from './names.ts'
 export {

@@ -47,6 +47,18 @@ function keysOf(kind: Kind): Readonly<Record<string, Key>> {
   return kind.kind === 'list' ? keysOf(kind.of) : {}
 }
 
+/** Every key that `vps set` can change, in the schema's order; lists as a whole. */
+export function definitionKeys(): string[] {
+  return keysBelow(definitionSchema, []).filter(key => key !== 'name')
+}
+
+function keysBelow(kind: Kind, path: Path): string[] {
+  if (kind.kind === 'table' && kind.names)
+    return Object.keys(kind.names).map(name => keyText([...path, name]))
+  if (kind.kind !== 'section') return [keyText(path)]
+  return Object.entries(kind.keys).flatMap(([name, {is}]) => keysBelow(is, [...path, name]))
+}
+
 function isOpen(kind: Kind): boolean {
   return kind.kind === 'table' || (kind.kind === 'section' && kind.open === true)
 }

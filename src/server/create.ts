@@ -91,14 +91,19 @@ async function newDefinition(paths: HostPaths, name: string, source: CreateSourc
 async function sourceText(
   target: string,
   name: string,
-  {definitionText, file, template}: CreateSource,
+  {definitionText, file, template, set}: CreateSource,
 ): Promise<{text: string; file: string}> {
   if ([definitionText, file, template].filter(value => value !== undefined).length > 1)
     throw new VpsError('WRONG_USE', 'give a definition or a template, not both', {
       exitCode: ExitCode.wrongUse,
     })
   if (definitionText !== undefined) return {text: definitionText, file: target}
-  if (file === undefined) return {text: `name: ${name}\ntemplate: ${template ?? 'host'}\n`, file: target}
+  if (file === undefined) {
+    // A profile may have a template: one that nobody asked for would win over it.
+    const profiled = template === undefined && set?.some(({path}) => path.startsWith('profiles'))
+    const line = profiled ? '' : `template: ${template ?? 'host'}\n`
+    return {text: `name: ${name}\n${line}`, file: target}
+  }
   try {
     return {text: await readFile(file, 'utf8'), file: resolve(file)}
   } catch (error) {

@@ -5,7 +5,7 @@ import {type CommandInfo, type FlagInfo, type Manifest, spokenName} from './mani
 export type CompletionShell = 'bash' | 'zsh'
 
 /** What stands at a place of the command line. */
-type Kind = 'server' | 'file' | 'profile' | 'template' | 'image' | 'command' | 'shell' | ''
+type Kind = 'server' | 'file' | 'profile' | 'template' | 'image' | 'command' | 'shell' | 'key' | ''
 
 /** Kinds of words by the name of an argument or a flag. */
 const kinds: Readonly<Record<string, Kind>> = {
@@ -22,16 +22,32 @@ const kinds: Readonly<Record<string, Kind>> = {
   shell: 'shell',
 }
 
+/** Commands whose words after the first are assignments to keys of a definition. */
+const assigning = new Set(['set'])
+
 /** The names of new servers cannot be completed. */
 const namesNew = new Set(['create'])
 
 /**
  * The completion script of a shell. It knows commands and flags by heart and reads the names of servers, templates and images
  * as file names, so that pressing Tab starts no vps.
+ * @param keys the keys of a definition, for what is assigned to them
  */
-export function completionScript(shell: CompletionShell, manifest: Manifest, root: string): string {
+export function completionScript(
+  shell: CompletionShell,
+  manifest: Manifest,
+  root: string,
+  keys: readonly string[],
+): string {
   const commands = Object.values(manifest.commands).filter(command => command.hidden !== true)
-  return shell === 'bash' ? bashScript(commands, root) : zshScript(commands, root)
+  const script = {commands, root, keys}
+  return shell === 'bash' ? bashScript(script) : zshScript(script)
+}
+
+interface Script {
+  readonly commands: readonly CommandInfo[]
+  readonly root: string
+  readonly keys: readonly string[]
 }
 
 function builtInTemplates(root: string): string[] {
@@ -126,7 +142,7 @@ function passesOn(commands: readonly CommandInfo[]): string {
     .join('|')
 }
 
-function bashScript(commands: readonly CommandInfo[], root: string): string {
+function bashScript({commands, root, keys}: Script): string {
   return `# bash completion for vps; put it into /etc/bash_completion.d/vps, or: source <(vps completion bash)
 ${listings(root).trimStart()}
 __vps() {
@@ -175,6 +191,9 @@ ${commands
   )
   .join('\n')}
     esac
+    case $command in
+    ${[...assigning].join('|')}) [ "$COMP_CWORD" -le "$first" ] || kind=key ;;
+    esac
   fi
   case $current in
   -*) mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current") ;;
@@ -186,6 +205,11 @@ ${commands
     image) mapfile -t COMPREPLY < <(compgen -W "$(__vps_images)" -- "$current") ;;
     command) mapfile -t COMPREPLY < <(compgen -W '${firstWords(commands).join(' ')} exit-codes' -- "$current") ;;
     shell) mapfile -t COMPREPLY < <(compgen -W 'bash zsh' -- "$current") ;;
+    key)
+      [ "$previous" = = ] || [ "$current" = = ] && return
+      compopt -o nospace
+      mapfile -t COMPREPLY < <(compgen -S = -W '${keys.join(' ')}' -- "$current")
+      ;;
     file) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$current") ;;
     esac
     ;;
@@ -195,7 +219,7 @@ complete -F __vps vps
 `
 }
 
-function zshScript(commands: readonly CommandInfo[], root: string): string {
+function zshScript({commands, root, keys}: Script): string {
   return `#compdef vps
 # zsh completion for vps; put it into a directory of $fpath as _vps, or: source <(vps completion zsh)
 ${listings(root).trimStart()}
@@ -251,6 +275,9 @@ ${commands
   )
   .join('\n')}
     esac
+    case $command in
+    ${[...assigning].join('|')}) (( CURRENT > first )) && kind=key ;;
+    esac
   fi
   if [[ $current == -* ]]; then
     compadd -- $flags
@@ -263,6 +290,7 @@ ${commands
   image) compadd -- \${(f)"$(__vps_images)"} ;;
   command) compadd -- ${firstWords(commands).join(' ')} exit-codes ;;
   shell) compadd -- bash zsh ;;
+  key) compadd -S = -- ${keys.join(' ')} ;;
   file) _files ;;
   esac
 }

@@ -52,7 +52,10 @@ test(
 )
 
 test('a server gets what its profiles say, and its own keys win', requires('root'), async () => {
-  await profile('base', 'init: persist\nenv: {SIZE: none, BASE: "1"}\ntags: [sold]\nstop: {timeout: 3s}\n')
+  await profile(
+    'base',
+    'template: busybox\ninit: persist\nenv: {SIZE: none, BASE: "1"}\ntags: [sold]\nstop: {timeout: 3s}\n',
+  )
   await host.must([
     'create',
     'web1',
@@ -71,7 +74,7 @@ test('a server gets what its profiles say, and its own keys win', requires('root
   ])
 
   const text = await host.must(['show', 'web1', '--effective'])
-  expect(text).toMatch(/^init: persist +# base\.yaml:1:1$/m)
+  expect(text).toMatch(/^init: persist +# base\.yaml:2:1$/m)
   expect(text).toMatch(/^ {2}SIZE: small +# small\.yaml:2:7$/m)
   expect(text).toMatch(/^ {2}OWN: yes +# web1\.yaml:\d+:\d+$/m)
   expect(text).toMatch(/^network: none +# default$/m)
@@ -122,7 +125,7 @@ test('setting profiles says which keys that changes', requires('root'), async ()
 })
 
 test('a broken profile stops nothing that runs, and is found by its line', requires('root'), async () => {
-  await profile('base', 'init: persist\nstop: {timeout: soon}\n')
+  await profile('base', 'template: busybox\nstop: {timeout: soon}\n')
   const file = join(host.paths.profiles, 'base.yaml')
   const [listed] = await host.json<{state: string; problem: string | null}[]>(['list', 'web1'])
   expect(listed?.problem).toContain('base.yaml:2:17: stop.timeout must be a span of time')

@@ -425,6 +425,9 @@ describe('completion', () => {
     const servers = join(scratch, 'root', 'etc', 'vps', 'servers')
     mkdirSync(servers, {recursive: true})
     for (const name of ['web1', 'web2', 'db1']) writeFileSync(join(servers, `${name}.yaml`), '')
+    const profiles = join(scratch, 'root', 'etc', 'vps', 'profiles')
+    mkdirSync(profiles, {recursive: true})
+    writeFileSync(join(profiles, 'small.yaml'), '')
   })
 
   test.each([
@@ -447,6 +450,17 @@ describe('completion', () => {
       ['build', 'list', 'remove'],
     ],
     [['vps', 'create', 'web'], []],
+    [
+      ['vps', 'set', 'web'],
+      ['web1', 'web2'],
+    ],
+    [['vps', 'set', 'web1', 'resources.memory.l'], ['resources.memory.limit=']],
+    [['vps', 'set', 'web1', 'tags', '=', ''], []],
+    [
+      ['vps', 'profile', ''],
+      ['list', 'show'],
+    ],
+    [['vps', 'profile', 'show', ''], ['small']],
     [['vps', 'create', 'x', '--template', 'bus'], ['busybox']],
     [['vps', 'exec', '--user', ''], []],
     [['vps', 'help', 'rest'], ['restart']],
