@@ -257,7 +257,10 @@ static int run(struct session *session)
                 return say_error(-error, "cannot reach server %s", name);
         error = group_make(&session->group, session->request->cgroup);
         if (error)
-                return say_error(-error, "cannot make a cgroup in server %s", name);
+                return say_error(-error,
+                                 error == -EAGAIN ? "server %s has as many cgroups as it may have"
+                                                  : "cannot make a cgroup in server %s",
+                                 name);
         error = watch_start(&session->watch, &session->group, &session->terminal);
         if (!error)
                 error = start(session);

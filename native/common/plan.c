@@ -14,7 +14,7 @@ static const struct op ops[] = {
         {"cgroup-write", ROLE_CGROUP, 4, 4},
         {"devices", ROLE_CGROUP, 0, -1},
 
-        {"rlimit", ROLE_LIMITS, 3, 4},
+        {"rlimit", ROLE_LIMITS, 4, 4},
         {"oom-score-adjust", ROLE_LIMITS, 1, 1},
 
         {"layer", ROLE_BUILDER, 1, 1},

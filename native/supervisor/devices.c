@@ -150,3 +150,12 @@ int step_devices(const struct server *server, const struct step *step, struct fa
         fd = load_program(program, write_program(program, rules, count), fault);
         return fd < 0 ? -1 : attach_program(server->payload, fd, fault);
 }
+
+int devices_probe(void)
+{
+        struct bpf_insn program[PROLOGUE + EPILOGUE];
+        struct fault fault;
+        _cleanup_fd_ int fd = load_program(program, write_program(program, NULL, 0), &fault);
+
+        return fd < 0 ? 1 : 0;
+}

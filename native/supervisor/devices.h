@@ -7,4 +7,7 @@
 /* devices RULE…: see devices.c. */
 int step_devices(const struct server *server, const struct step *step, struct fault *fault);
 
+/* An exit status: 0 when this kernel takes such a program from us. */
+int devices_probe(void);
+
 #endif

@@ -109,7 +109,7 @@ static int apply_rlimit(const struct step *step, struct fault *fault)
 {
         struct rlimit wanted = {.rlim_cur = limit_value(step->args[1]),
                                 .rlim_max = limit_value(step->args[2])};
-        bool asked = step->count > 3 && strcmp(step->args[3], "asked") == 0;
+        bool asked = strcmp(step->args[3], "asked") == 0;
         int resource = find_resource(step->args[0]);
 
         if (resource < 0)

@@ -3,12 +3,14 @@
  * its init.
  *
  *   vps-supervisor              as above
+ *   vps-supervisor devices      tells by its exit status whether this kernel can guard devices (devices.h)
  *   vps-supervisor seccomp      compiles a filter description (seccomp_compile.h); needs no privilege
  */
 #include "boot.h"
 #include "cgroup.h"
 #include "cgroup_limits.h"
 #include "cleanup.h"
+#include "devices.h"
 #include "inheritance.h"
 #include "limits.h"
 #include "report.h"
@@ -200,6 +202,8 @@ int main(int argc, char **argv)
 
         if (argc == 2 && strcmp(argv[1], "seccomp") == 0)
                 return seccomp_compile(STDIN_FILENO, STDOUT_FILENO);
+        if (argc == 2 && strcmp(argv[1], "devices") == 0)
+                return devices_probe();
         init_supervisor(&supervisor);
         (void)prctl(PR_SET_NAME, "vps-supervisor");
         (void)umask(077);
