@@ -21,13 +21,21 @@ export function mergeLayers(schema: Section, layers: readonly Layer[]): Values {
 }
 
 function merge(kind: Kind, below: unknown, above: unknown): unknown {
-  if (!mergesByKey(kind) || !isRecord(below) || !isRecord(above)) return above
+  if (!mergesByKey(kind) || !isRecord(below) || !isRecord(above) || isAnother(kind, below, above))
+    return above
   const merged = new Map(Object.entries(below))
   for (const [name, value] of Object.entries(above)) {
     const inner = kindBelow(kind, name)
     merged.set(name, inner && merged.has(name) ? merge(inner, merged.get(name), value) : value)
   }
   return Object.fromEntries(merged)
+}
+
+/** Another template: parameters of the one below mean nothing to it. */
+function isAnother(kind: Kind, below: Values, above: Values): boolean {
+  if (kind.kind !== 'section' || !kind.open || kind.short === undefined) return false
+  const [old, now] = [below[kind.short], above[kind.short]]
+  return old !== undefined && now !== undefined && old !== now
 }
 
 /** Adds the defaults of all keys that are not written, in the order of the schema. */

@@ -149,6 +149,19 @@ describe('laying profiles under a definition', () => {
     expect(whole.template).toEqual({name: 'debian', suite: 'trixie'})
   })
 
+  test('parameters of another template are left behind', () => {
+    expect(read('profiles: [base]\ntemplate: busybox\n', TEXTS).definition.template).toEqual({
+      name: 'busybox',
+    })
+    expect(
+      read('profiles: [base]\ntemplate: {name: debian, mirror: x}\n', TEXTS).definition.template,
+    ).toEqual({
+      name: 'debian',
+      suite: 'bookworm',
+      mirror: 'x',
+    })
+  })
+
   test('changed keys are those that count', () => {
     const before = read('profiles: [base]\nresources: {pids: 100}\n', TEXTS).definition
     const after = read('profiles: [base, small]\nresources: {pids: 100}\n', TEXTS).definition
