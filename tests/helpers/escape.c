@@ -1,10 +1,14 @@
 /* Ways out of a limit that no shell knows. Ends with status 0 when one worked.
  *
- *   escape nested user|plain FILE VALUE       writes FILE after cgroup2 was mounted anew at /mnt, in further
- * mount, cgroup and user namespaces, as their root; plain: in a mount namespace only escape born NAME a child
- * born in the cgroup that is standard input, whose path has NAME in it escape at FILE VALUE writes FILE of
- * the directory that is standard input escape handle MOUNT ID FILE VALUE         writes FILE of the cgroup
- * with this ID, opened by its number */
+ *   escape nested user|plain FILE VALUE
+ *           writes FILE after cgroup2 was mounted anew at /mnt, in further mount, cgroup and user namespaces,
+ * as their root; plain: in a mount namespace only escape take SOCKET born NAME a child born in a cgroup whose
+ * path has NAME in it, whose directory was passed to us through a socket escape take SOCKET at FILE VALUE
+ *           writes FILE of a directory that was passed to us
+ *   escape give SOCKET DIRECTORY
+ *           passes it on to the first who asks; `ready` when it listens
+ *   escape handle MOUNT ID FILE VALUE
+ *           writes FILE of the cgroup with this ID, opened by its number */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/sched.h>
@@ -15,7 +19,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -50,9 +57,10 @@ static int nested(bool user, const char *file, const char *value)
         return put(AT_FDCWD, file, value);
 }
 
-static int born(const char *name)
+static int born(int cgroup, const char *name)
 {
-        struct clone_args how = {.flags = CLONE_INTO_CGROUP, .exit_signal = SIGCHLD, .cgroup = STDIN_FILENO};
+        struct clone_args how = {
+                .flags = CLONE_INTO_CGROUP, .exit_signal = SIGCHLD, .cgroup = (uint64_t)cgroup};
         pid_t pid = (pid_t)syscall(SYS_clone3, &how, sizeof(how));
         char path[4096] = "";
         int status, fd;
@@ -85,16 +93,94 @@ static int by_handle(const char *mount, const char *id, const char *file, const 
         return fd < 0 ? die("open_by_handle_at") : put(fd, file, value);
 }
 
+static struct sockaddr_un named(const char *path)
+{
+        struct sockaddr_un address = {.sun_family = AF_UNIX};
+
+        (void)snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
+        return address;
+}
+
+/* One byte, and with it a descriptor. */
+struct parcel {
+        char byte;
+        struct iovec data;
+        union {
+                struct cmsghdr header;
+                char bytes[CMSG_SPACE(sizeof(int))];
+        } control;
+        struct msghdr message;
+};
+
+static void pack(struct parcel *parcel)
+{
+        *parcel = (struct parcel){.byte = 'x'};
+        parcel->data = (struct iovec){.iov_base = &parcel->byte, .iov_len = 1};
+        parcel->message = (struct msghdr){.msg_iov = &parcel->data,
+                                          .msg_iovlen = 1,
+                                          .msg_control = parcel->control.bytes,
+                                          .msg_controllen = sizeof(parcel->control.bytes)};
+}
+
+static int give(const char *path, const char *directory)
+{
+        int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), peer;
+        struct sockaddr_un address = named(path);
+        struct parcel parcel;
+
+        pack(&parcel);
+        parcel.control.header.cmsg_len = CMSG_LEN(sizeof(int));
+        parcel.control.header.cmsg_level = SOL_SOCKET;
+        parcel.control.header.cmsg_type = SCM_RIGHTS;
+        memcpy(CMSG_DATA(&parcel.control.header), &fd, sizeof(fd));
+        if (fd < 0 || bind(listener, (struct sockaddr *)&address, sizeof(address)) < 0 ||
+            chmod(path, 0777) < 0 || listen(listener, 1) < 0)
+                return die(path);
+        (void)puts("ready");
+        (void)fflush(stdout);
+        peer = accept(listener, NULL, NULL);
+        return peer < 0 || sendmsg(peer, &parcel.message, 0) < 0 ? die("sendmsg") : 0;
+}
+
+static int take(const char *path)
+{
+        int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), taken;
+        struct sockaddr_un address = named(path);
+        struct parcel parcel;
+
+        pack(&parcel);
+        if (connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0 ||
+            recvmsg(fd, &parcel.message, MSG_CMSG_CLOEXEC) != 1 || !CMSG_FIRSTHDR(&parcel.message))
+                return -1;
+        memcpy(&taken, CMSG_DATA(&parcel.control.header), sizeof(taken));
+        return taken;
+}
+
+/* With a status of its own, so that what never began is not taken for what was refused. */
+static int with_taken(int argc, char **argv)
+{
+        int fd = take(argv[2]);
+
+        if (fd < 0) {
+                (void)die(argv[2]);
+                return 3;
+        }
+        if (argc == 5 && strcmp(argv[3], "born") == 0)
+                return born(fd, argv[4]);
+        return argc == 6 && strcmp(argv[3], "at") == 0 ? put(fd, argv[4], argv[5]) : 2;
+}
+
 int main(int argc, char **argv)
 {
         const char *what = argc > 1 ? argv[1] : "";
 
         if (argc == 5 && strcmp(what, "nested") == 0)
                 return nested(strcmp(argv[2], "user") == 0, argv[3], argv[4]);
-        if (argc == 3 && strcmp(what, "born") == 0)
-                return born(argv[2]);
-        if (argc == 4 && strcmp(what, "at") == 0)
-                return put(STDIN_FILENO, argv[2], argv[3]);
+        if (argc > 4 && strcmp(what, "take") == 0)
+                return with_taken(argc, argv);
+        if (argc == 4 && strcmp(what, "give") == 0)
+                return give(argv[2], argv[3]);
         if (argc == 6 && strcmp(what, "handle") == 0)
                 return by_handle(argv[2], argv[3], argv[4], argv[5]);
         (void)fprintf(stderr, "escape: see escape.c\n");
