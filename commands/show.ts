@@ -1,7 +1,13 @@
 import {basename} from 'node:path'
 import {string as word} from '@oclif/core/args'
 import {boolean} from '@oclif/core/flags'
-import {type Definition, formatBytes, formatDuration, type Origin} from '../src/definition/index.ts'
+import {
+  type Definition,
+  formatBytes,
+  formatDuration,
+  limitValues,
+  type Origin,
+} from '../src/definition/index.ts'
 import {Host, type ServerDetails} from '../src/server/index.ts'
 import {
   fields,
@@ -136,7 +142,15 @@ function defined(definition: Definition): Entry[] {
       [...prefixed('+', security.capabilities.add), ...prefixed('-', security.capabilities.drop)].join(' '),
     ],
     ['allow', security.allow.join(', ')],
+    ['limits', limitWords(definition)],
   ]
+}
+
+/** `memory.limit 1GiB`, one a line; what is not set is not there. */
+function limitWords(definition: Definition): string {
+  return limitValues(definition)
+    .map(({key, value}) => `${key.replace(/^resources\./, '')} ${inWords(value)}`)
+    .join('\n')
 }
 
 function restartWords({policy, max, window}: Definition['restart']): string {

@@ -10,7 +10,7 @@ import {type Kind, type Section, type Table, tableKind} from './kinds.ts'
 import type {Loaded} from './parse.ts'
 import {keyText, type Origin, type Path} from './problems.ts'
 import {writeRlimit} from './rlimits.ts'
-import {definitionSchema} from './schema.ts'
+import {type Definition, definitionSchema} from './schema.ts'
 import {render, renderKey} from './splice.ts'
 
 /** One value that counts. */
@@ -65,11 +65,19 @@ export function effectiveText(loaded: Loaded): string {
   return `${[...head, ...body].join('\n')}\n`
 }
 
-function treeOf(loaded: Loaded): Branch[] {
-  return childrenOf(loaded, definitionSchema, loaded.definition, [])
+/** What a definition says about limits: `resources`, `limits` and `sysctl`, without what is not set. */
+export function limitValues(definition: Definition): Pick<EffectiveValue, 'key' | 'value'>[] {
+  const {resources, limits, sysctl} = definition
+  return leavesOf(childrenOf(definitionSchema, {resources, limits, sysctl}, [], () => false))
+    .filter(({value}) => value !== null && value !== false && !isNothing(value))
+    .map(({path, kind, value}) => ({key: path.join('.'), value: plainOf(kind, value)}))
 }
 
-function childrenOf(loaded: Loaded, kind: Kind, value: unknown, path: Path): Branch[] {
+function treeOf(loaded: Loaded): Branch[] {
+  return childrenOf(definitionSchema, loaded.definition, [], loaded.written)
+}
+
+function childrenOf(kind: Kind, value: unknown, path: Path, written: (path: Path) => boolean): Branch[] {
   const record = value as Readonly<Record<string, unknown>>
   return Object.keys(record).map(name => {
     const here = [...path, name]
@@ -77,10 +85,10 @@ function childrenOf(loaded: Loaded, kind: Kind, value: unknown, path: Path): Bra
     const inner = record[name]
     const isMapping =
       is && (is.kind === 'section' || (is.kind === 'table' && Object.keys(inner ?? {}).length > 0))
-    const children = isMapping && isRecord(inner) ? childrenOf(loaded, is, inner, here) : undefined
+    const children = isMapping && isRecord(inner) ? childrenOf(is, inner, here, written) : undefined
     const unset = children
       ? children.length > 0 && children.every(child => child.unset)
-      : inner === null && !loaded.written(here)
+      : inner === null && !written(here)
     return {name, path: here, kind: is ?? PLAIN, value: inner, unset, children}
   })
 }
@@ -171,6 +179,10 @@ function labelsOf(files: readonly string[]): Map<string, string> {
       return [file, isTwice(name) ? `${basename(dirname(file))}/${name}` : name]
     }),
   )
+}
+
+function isNothing(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && Object.keys(value).length === 0
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

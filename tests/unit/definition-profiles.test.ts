@@ -7,6 +7,7 @@ import {
   checkProfile,
   effectiveText,
   effectiveValues,
+  limitValues,
   loadDefinition,
   type ProfileLookup,
   parseDefinition,
@@ -358,6 +359,20 @@ describe('what counts, in words', () => {
     const same = parseDefinition('profiles: [small]\n', {file: '/s/small.yaml', profiles: among(TEXTS)})
     expect(effectiveText(same)).toMatch(/limit: 1GiB +# p\/small\.yaml:3:5\n/)
     expect(effectiveText(same)).toMatch(/profiles: \[small\] +# s\/small\.yaml:1:1\n/)
+  })
+
+  test('limits alone, for vps show', () => {
+    expect(limitValues(loaded.definition).map(({key, value}) => `${key} ${value}`)).toEqual([
+      'resources.cpu.limit 1',
+      'resources.cpu.weight 50',
+      'resources.memory.limit 1GiB',
+      'resources.memory.swap 0',
+      'resources.pids 100',
+      'limits.nofile 1024:4096',
+      'limits.core 0',
+      'sysctl.net.core.somaxconn 1024',
+    ])
+    expect(limitValues(read('tags: []', {}).definition)).toEqual([])
   })
 
   test('is there for programs too', () => {
