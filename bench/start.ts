@@ -2,18 +2,17 @@
  * What a start costs beside Node: from before the supervisor's fork until init's exec has succeeded, timed by a C program
  * (starter.c), against the same namespaces and mounts made by one that does nothing else (floor.c). Both alternate.
  */
-import {mkdir, rmdir, writeFile} from 'node:fs/promises'
+import {mkdir, rmdir} from 'node:fs/promises'
 import {join} from 'node:path'
 import {execa} from 'execa'
-import {serverPaths} from '../src/host/index.ts'
-import {encode} from '../src/launch/index.ts'
-import {nativeFile} from '../src/native/index.ts'
 import type {BenchHost} from './host.ts'
+import {startOnce} from './start-once.ts'
 import {type Figure, median, milliseconds} from './statistics.ts'
 
 const RUNS = 40
 
-export async function startFigure({host, cgroup, compiled}: BenchHost): Promise<Figure> {
+export async function startFigure(bench: BenchHost): Promise<Figure> {
+  const {host, cgroup, compiled} = bench
   await host.create('bench', {template: 'busybox', set: [{path: 'init', value: 'persist'}]})
   const {image} = await host.show('bench')
   const layer = join(host.paths.root, 'floor')
@@ -31,7 +30,7 @@ export async function startFigure({host, cgroup, compiled}: BenchHost): Promise<
   try {
     for (let run = 0; run < RUNS; run++) {
       floors.push(await floor())
-      ours.push(await startOnce(host, compiled('starter')))
+      ours.push(await startOnce(bench, 'bench', await host.explain('bench')))
       await host.stop('bench', {kill: true})
     }
   } finally {
@@ -45,12 +44,4 @@ export async function startFigure({host, cgroup, compiled}: BenchHost): Promise<
     ratio: median(ours) / median(floors),
     atMost: 3,
   }
-}
-
-async function startOnce(host: BenchHost['host'], starter: string): Promise<number> {
-  const plan = join(host.paths.root, 'plan')
-  await writeFile(plan, encode(await host.explain('bench')))
-  await mkdir(serverPaths(host.paths, 'bench').run, {mode: 0o700})
-  const {stdout} = await execa(starter, [nativeFile('vps-supervisor'), plan])
-  return Number(stdout) / 1000
 }
