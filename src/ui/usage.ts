@@ -157,12 +157,16 @@ export function monthTable(months: readonly ServerMonth[], paint: Paint): string
       {title: 'MONTH', value: row => row.month},
       {title: 'RUNNING', value: row => duration(row.runningSeconds * 1000), right: true},
       {title: 'CPU', value: row => duration(row.cpuSeconds * 1000), right: true},
-      {title: 'MEMORY', value: row => `${(row.memoryByteHours / 2 ** 30).toFixed(2)}GiB·h`, right: true},
-      {title: 'READ', value: row => bytes(row.ioReadBytes), right: true},
-      {title: 'WRITTEN', value: row => bytes(row.ioWriteBytes), right: true},
+      {title: 'MEMORY', value: row => bound(row.memoryByteHours, gibibyteHours), right: true},
+      {title: 'READ', value: row => bound(row.ioReadBytes, bytes), right: true},
+      {title: 'WRITTEN', value: row => bound(row.ioWriteBytes, bytes), right: true},
       {title: 'UUID', value: row => row.uuid ?? ''},
       {title: 'NOTE', value: row => (row.destroyed ? 'destroyed' : '')},
     ],
     paint,
   )
+}
+
+function gibibyteHours(byteHours: number): string {
+  return `${(byteHours / 2 ** 30).toFixed(2)}GiB·h`
 }

@@ -1,15 +1,15 @@
 import {ExitCode, VpsError} from '../../errors.ts'
 import {readIfThere} from './files.ts'
 
-/** What a server used in one month (UTC), for a bill. */
+/** What a server used in one month (UTC), for a bill. `null`: this host did not count it, for lack of a controller. */
 export interface MonthUse {
   /** How long it ran. */
   readonly runningSeconds: number
   readonly cpuSeconds: number
   /** Memory held, times the hours it was held; a GiB for a day is 24 GiB hours. */
-  readonly memoryByteHours: number
-  readonly ioReadBytes: number
-  readonly ioWriteBytes: number
+  readonly memoryByteHours: number | null
+  readonly ioReadBytes: number | null
+  readonly ioWriteBytes: number | null
 }
 
 /** Whether a file of a month can have this name: YYYY-MM. */
@@ -40,16 +40,21 @@ export function readMonth(directory: string, month: string): MonthUse | undefine
 
 export function parseMonth(text: string): MonthUse {
   const values = new Map(text.split('\n').map(line => line.split(' ', 2) as [string, string | undefined]))
-  const value = (name: string): bigint => {
+  const value = (name: string): bigint | null => {
     const digits = values.get(name) ?? ''
-    return /^\d+$/.test(digits) ? BigInt(digits) : 0n
+    return /^\d+$/.test(digits) ? BigInt(digits) : null
   }
+  const counted = (name: string): number | null => {
+    const found = value(name)
+    return found === null ? null : Number(found)
+  }
+  const byteSeconds = value('memory_byte_seconds')
   return {
-    runningSeconds: Number(value('seconds')),
-    cpuSeconds: Number(value('cpu_usec')) / 1e6,
+    runningSeconds: counted('seconds') ?? 0,
+    cpuSeconds: (counted('cpu_usec') ?? 0) / 1e6,
     // Byte seconds of a month outgrow what a double holds exactly; byte hours do not.
-    memoryByteHours: Number((value('memory_byte_seconds') + 1800n) / 3600n),
-    ioReadBytes: Number(value('io_rbytes')),
-    ioWriteBytes: Number(value('io_wbytes')),
+    memoryByteHours: byteSeconds === null ? null : Number((byteSeconds + 1800n) / 3600n),
+    ioReadBytes: counted('io_rbytes'),
+    ioWriteBytes: counted('io_wbytes'),
   }
 }
