@@ -225,6 +225,18 @@ describe.skipIf(requires('root').skip)('on a terminal', () => {
     await restored(screen, 0)
   })
 
+  test('stopped and continued, it takes the screen again', async () => {
+    await using screen = terminal('top', '--interval', '30s')
+    await screen.sees(/by cpu/)
+    const pid = vpsPid(screen)
+    process.kill(pid, 'SIGSTOP')
+    process.kill(pid, 'SIGCONT')
+    await screen.sees(ENTERED)
+    await screen.sees(/by cpu/)
+    screen.type('q')
+    await restored(screen, 0)
+  })
+
   test.each([
     ['SIGINT', 0],
     ['SIGTERM', 143],
