@@ -1,19 +1,28 @@
-/* Uses one resource and says how much of it it got, in one line; what is refused is said with its errno.
+/* Uses one resource and says how much of it it got; what is refused is said with its errno. SIZE and BLOCK
+ * are in bytes. The line that is written:
  *
- *   load spin SECONDS [THREADS]                 processor time, in every thread                  spun LOOPS
- *   load cpus                                   processors it may run on                         cpus COUNT
- * LIST load touch MIB [SECONDS]                    private memory, then holds it                    touched
- * KIB, after each MiB load again MIB SECONDS                      the same, and reads all of it over and over
- * read KIB load huge MIB [SECONDS]                     memory of huge pages of 2 MiB, then holds it mapped
- * MIB ERRNO load fork COUNT [SECONDS]                   processes that sleep forked COUNT ERRNO load threads
- * COUNT                          threads that sleep                               threads COUNT ERRNO load
- * read|write FILE SIZE BLOCK SECONDS     the file past the page cache, over and over      moved BYTES CALLS
- * MICROSECONDS load names DIRECTORY COUNT                  empty files made COUNT ERRNO load misses DIRECTORY
- * COUNT                 looks for names that are not there               missed COUNT load work SECONDS FILE
- * what a decent server does: computes, walks over its memory, reads its file, talks over a socket worked
- * ROUNDS
- *
- * SIZE and BLOCK are in bytes. */
+ *   load spin SECONDS [THREADS]
+ *           spun LOOPS: processor time, in every thread
+ *   load cpus
+ *           cpus COUNT LIST: processors it may run on
+ *   load touch MIB [SECONDS]
+ *           touched KIB, after each 256: private memory, which it then holds
+ *   load huge MIB [SECONDS]
+ *           mapped MIB ERRNO: memory of huge pages of 2 MiB, which it then holds
+ *   load fork COUNT [SECONDS]
+ *           forked COUNT ERRNO: processes that sleep
+ *   load threads COUNT
+ *           threads COUNT ERRNO: threads that sleep
+ *   load read|write FILE SIZE BLOCK SECONDS
+ *           moved BYTES CALLS MICROSECONDS: the file past the page cache, over and over
+ *   load names DIRECTORY COUNT
+ *           made COUNT ERRNO: empty files
+ *   load misses DIRECTORY COUNT
+ *           missed COUNT: names that are looked for and are not there
+ *   load work SECONDS FILE
+ *           worked ROUNDS MICROSECONDS, every 20 ms, the latter of the monotonic clock: what a decent server
+ *           does; it computes, walks over its memory, reads its file with and without the page cache, talks
+ *           over a socket */
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -123,21 +132,6 @@ static char *touch(long mib, bool tell)
                         printf("touched %ld\n", (page + 1) * (PAGE / 1024));
         }
         return memory;
-}
-
-static int again(long mib, const char *seconds)
-{
-        volatile char *memory = touch(mib, false);
-        double until = now() + atof(seconds);
-        long long kib = 0;
-
-        if (!memory)
-                return die("mmap");
-        while (now() < until)
-                for (long page = 0; page < mib * (MIB / PAGE) && now() < until; page++, kib += PAGE / 1024)
-                        sink += (uint64_t)memory[page * PAGE];
-        printf("read %lld\n", kib);
-        return 0;
 }
 
 /* One mapping for each page, because the kernel reserves for the whole of a mapping at once. */
@@ -264,30 +258,56 @@ static int names(const char *directory, long count, bool make)
         return 0;
 }
 
+/* Where a round of work reads and writes. */
+struct workplace {
+        int cached, direct, pair[2];
+        char *memory, *buffer;
+};
+
+enum { WALK = 4 * MIB, READ = 65536, ROUNDS_PER_DIRECT_READ = 16 };
+
+static bool open_workplace(struct workplace *at, const char *file)
+{
+        at->cached = open(file, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+        at->memory = malloc(WALK);
+        at->buffer = aligned_alloc(PAGE, READ);
+        if (at->cached < 0 || !at->memory || !at->buffer ||
+            socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, at->pair) < 0)
+                return false;
+        memset(at->buffer, 'x', READ);
+        memset(at->memory, 1, WALK);
+        if (pwrite(at->cached, at->buffer, READ, 0) != READ || fsync(at->cached) < 0)
+                return false;
+        at->direct = open(file, O_RDONLY | O_DIRECT | O_CLOEXEC);
+        return at->direct >= 0;
+}
+
+static bool work_round(const struct workplace *at, long long round)
+{
+        sink = compute((uint64_t)round, 20000);
+        for (int page = 0; page < WALK / PAGE; page++)
+                at->memory[page * PAGE]++;
+        if (round % ROUNDS_PER_DIRECT_READ == 0 && pread(at->direct, at->buffer, PAGE, 0) != PAGE)
+                return false;
+        return pread(at->cached, at->buffer, READ, 0) == READ &&
+               write(at->pair[0], at->buffer, PAGE) == PAGE && read(at->pair[1], at->buffer, PAGE) == PAGE;
+}
+
 static int work(const char *seconds, const char *file)
 {
-        enum { MEMORY = 8 * MIB, READ = 65536 };
-        int fd = open(file, O_RDWR | O_CREAT | O_CLOEXEC, 0600), pair[2];
-        char *memory = malloc(MEMORY), *buffer = malloc(READ);
-        long long rounds = 0;
-        double until;
+        double until = now() + atof(seconds), told = 0, at;
+        struct workplace place = {0};
 
-        if (fd < 0 || !memory || !buffer || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
+        if (!open_workplace(&place, file))
                 return die("work");
-        memset(buffer, 'x', READ);
-        if (pwrite(fd, buffer, READ, 0) != READ)
-                return die("pwrite");
-        memset(memory, 1, MEMORY);
-        until = now() + atof(seconds);
-        for (; now() < until; rounds++) {
-                sink = compute((uint64_t)rounds, 20000);
-                for (int page = 0; page < MEMORY / PAGE; page++)
-                        memory[page * PAGE]++;
-                if (pread(fd, buffer, READ, 0) != READ || write(pair[0], buffer, 4096) != 4096 ||
-                    read(pair[1], buffer, 4096) != 4096)
+        for (long long rounds = 0; (at = now()) < until; rounds++) {
+                if (at - told >= 0.02) {
+                        printf("worked %lld %.0f\n", rounds, at * 1e6);
+                        told = at;
+                }
+                if (!work_round(&place, rounds))
                         return die("work");
         }
-        printf("worked %lld\n", rounds);
         return 0;
 }
 
@@ -308,8 +328,6 @@ int main(int argc, char **argv)
                 hold(third);
                 return 0;
         }
-        if (argc > 3 && strcmp(what, "again") == 0)
-                return again(atol(argv[2]), third);
         if (argc > 2 && strcmp(what, "huge") == 0)
                 return huge(atol(argv[2]), third);
         if (argc > 2 && strcmp(what, "fork") == 0)
