@@ -29,7 +29,7 @@ export {
   withoutLimit,
 } from './live.ts'
 export {balanceProtection, isProtected, requireMemory} from './protection.ts'
-export {enterScope, leaveScope, setUnitProperties} from './scope.ts'
+export {enterScope, leaveScope, setUnitProperties, stopUnit} from './scope.ts'
 export {type UnitProperty, unitProperty} from './unit.ts'
 export {
   type Bound,

@@ -172,7 +172,7 @@ async function shrinkMemory(
   const held = async (): Promise<number> => Number(await readFile(join(payload, 'memory.current'), 'utf8'))
   let present = await held()
   if (present <= wanted) return
-  progress(`${formatBytes(present)} are held: taking memory back down to ${formatBytes(wanted)}`)
+  progress(`${inMiB(present)} are held: taking memory back down to ${formatBytes(wanted)}`)
   const [mark = 'max'] = (await readFile(join(payload, 'memory.high'), 'utf8')).split('\n')
   if (mark === 'max' || Number(mark) > wanted)
     await writeFile(join(payload, 'memory.high'), value, {flag: 'r+'})
@@ -185,9 +185,14 @@ async function shrinkMemory(
   if (present <= wanted) return
   throw new VpsError(
     'MEMORY_IN_USE',
-    `memory cannot shrink to ${formatBytes(wanted)}: ${formatBytes(present)} are in use, and the server gives no more back`,
+    `memory cannot shrink to ${formatBytes(wanted)}: ${inMiB(present)} are in use, and the server gives no more back`,
     {suggestions: ['stop something in the server first, or allow more'], exitCode: ExitCode.wrongState},
   )
+}
+
+function inMiB(bytes: number): string {
+  const MIB = 1024 ** 2
+  return formatBytes(Math.ceil(bytes / MIB) * MIB)
 }
 
 /** memory.reclaim came with Linux 5.19. EAGAIN: less than that could be taken back. */

@@ -65,7 +65,7 @@ export async function leaveScope({unit}: Scope, server: string, directory: strin
     if (!(await exists(directory))) return true
     if (!told && performance.now() - begin > TELL_MS) {
       told = true
-      await stopScope(unit)
+      await stopUnit(unit)
     }
     return false
   }
@@ -87,14 +87,14 @@ async function startScope(request: ScopeRequest): Promise<void> {
     const problem = await callManager(words)
     if (problem === undefined) return true
     if (!/already (exists|loaded)|has a fragment file/i.test(problem)) throw scopeError(server, problem)
-    await stopScope(scope.unit)
+    await stopUnit(scope.unit)
     return false
   }
   await until(attempt, GONE_MS, server, `${scope.unit} of the last run does not end`)
 }
 
-/** One that is gone by now is as good. */
-async function stopScope(unit: string): Promise<void> {
+/** Stops any unit; one that is gone by now is as good. */
+export async function stopUnit(unit: string): Promise<void> {
   await callManager(['StopUnit', 'ss', unit, 'replace'])
 }
 

@@ -14,6 +14,21 @@ const SIGNS: Readonly<Record<string, string>> = {
   misc: 'misc.max',
 }
 
+const OPTIONS: Readonly<Record<string, string>> = {
+  'cpu.max': 'CONFIG_CFS_BANDWIDTH',
+  'cpu.max.burst': 'CONFIG_CFS_BANDWIDTH, Linux 5.14 or newer',
+  'cpu.idle': 'CONFIG_FAIR_GROUP_SCHED, Linux 5.15 or newer',
+  'memory.swap.max': 'CONFIG_SWAP, without `swapaccount=0` on its command line',
+  'io.max': 'CONFIG_BLK_DEV_THROTTLING',
+  'io.latency': 'CONFIG_BLK_CGROUP_IOLATENCY',
+  'io.weight': 'CONFIG_BLK_CGROUP_IOCOST',
+  'io.bfq.weight': 'CONFIG_BFQ_GROUP_IOSCHED',
+}
+
+function missingFile(file: string): string {
+  return `use a kernel with ${OPTIONS[file] ?? 'it'}`
+}
+
 /** What a definition wants of this host, sorted into what the host can do and what it cannot. */
 export class Wishes {
   readonly limits: Limit[] = []
@@ -29,7 +44,7 @@ export class Wishes {
     const controller = file.slice(0, file.indexOf('.'))
     if (!this.allows(key, controller)) return
     if (this.lacks(controller, file))
-      this.refuse(key, controller, `the kernel has no ${file}`, 'use a kernel that has it')
+      this.refuse(key, controller, `the kernel has no ${file}`, missingFile(file))
     else this.limits.push({key, controller, group, file, value, expect})
   }
 

@@ -1,18 +1,11 @@
 import {existsSync} from 'node:fs'
-import {readdir} from 'node:fs/promises'
 import {VpsError} from '../errors.ts'
-import {
-  type Check,
-  type HostPaths,
-  ifMissing,
-  listIdSlots,
-  removeTemporaries,
-  serverPaths,
-} from '../host/index.ts'
-import {cgroupPlace} from '../resources/index.ts'
+import {type Check, type HostPaths, listIdSlots, removeTemporaries, serverPaths} from '../host/index.ts'
 import {journalNames, listDirectory, readJournals} from './journal.ts'
 import {readRun} from './run-state.ts'
 import {openSession} from './session.ts'
+import {settleOthers} from './sharing.ts'
+import {findStrays, removeStrays} from './strays.ts'
 import {removeThrowaway, strayThrowaways} from './throwaway.ts'
 import type {Context} from './types.ts'
 
@@ -24,6 +17,15 @@ export interface Leftover {
 
 /** Looks for leftovers of every server, without locks: what a command is just at work on may be among them. */
 export async function findLeftovers(paths: HostPaths): Promise<Leftover[]> {
+  const groups = (await findStrays(paths)).map(({directory, server}) => ({
+    name: server ?? directory,
+    what: 'a cgroup of no running server',
+  }))
+  return [...(await findOfServers(paths)), ...groups]
+}
+
+/** Those that are repaired under the lock of a server. */
+async function findOfServers(paths: HostPaths): Promise<Leftover[]> {
   const journals = readJournals(paths).flatMap(journal =>
     journalNames(journal).map(name => ({name, what: `an interrupted ${VERBS[journal.kind]}`})),
   )
@@ -33,11 +35,8 @@ export async function findLeftovers(paths: HostPaths): Promise<Leftover[]> {
   const runs = listDirectory(paths.runServers)
     .filter(name => ['dead', 'bare'].includes(readRun(paths, name).kind))
     .map(name => ({name, what: 'a supervisor that died'}))
-  const groups = (await cgroupNames(paths))
-    .filter(name => readRun(paths, name).kind === 'none')
-    .map(name => ({name, what: 'a cgroup of no running server'}))
   const strays = strayThrowaways(paths).map(name => ({name, what: 'a throw-away server whose maker is gone'}))
-  return [...journals, ...slots, ...runs, ...groups, ...strays]
+  return [...journals, ...slots, ...runs, ...strays]
 }
 
 const VERBS = {creating: 'create', destroying: 'destroy', renaming: 'rename'} as const
@@ -69,23 +68,17 @@ export function unseenLeftovers(error: unknown): Check {
 export async function repairAll(context: Context): Promise<string[]> {
   const {paths} = context
   await removeTemporaries(paths.definitions)
-  const names = [...new Set((await findLeftovers(paths)).map(({name}) => name))].sort()
+  const names = [...new Set((await findOfServers(paths)).map(({name}) => name))].sort()
   for (const name of names) {
     await using _session = await openSession(context, 'repair', name) // repairs it
   }
   for (const name of strayThrowaways(paths)) await removeThrowaway(context, name)
+  await removeStrays(context)
+  await settleOthers(paths)
   return names
 }
 
 function isNowhere(paths: HostPaths, name: string): boolean {
   const moving = readJournals(paths).some(journal => journalNames(journal).includes(name))
   return !moving && !existsSync(serverPaths(paths, name).storage)
-}
-
-/** The servers that have cgroups. */
-async function cgroupNames(paths: HostPaths): Promise<string[]> {
-  const place = await cgroupPlace(paths).catch(() => undefined) // without cgroup2 there are none
-  if (place === undefined) return []
-  const entries = await ifMissing(readdir(place.parent, {withFileTypes: true}), [])
-  return entries.flatMap(entry => (entry.isDirectory() ? (place.serverOf(entry.name) ?? []) : []))
 }

@@ -135,6 +135,7 @@ export function cannotEnforce(
   name: string,
   loaded: Loaded,
   unenforceable: readonly Unenforceable[],
+  wayOut = '`--allow-unenforced`, or `enforce: best-effort` in the definition',
 ): VpsError {
   const count = unenforceable.length
   const lines = unenforceable.map(
@@ -147,7 +148,7 @@ export function cannotEnforce(
     {
       suggestions: [
         ...new Set(unenforceable.map(({remedy}) => remedy)),
-        `go without ${count === 1 ? 'it' : 'them'}: \`--allow-unenforced\`, or \`enforce: best-effort\` in the definition`,
+        `go without ${count === 1 ? 'it' : 'them'}: ${wayOut}`,
       ],
       exitCode: ExitCode.hostCannot,
     },

@@ -138,7 +138,7 @@ function refuseUnenforceable(
   if (after.definition.enforce === 'best-effort') return
   const known = new Set(readUnenforced(paths, name).map(({key}) => key))
   const fresh = unenforceable.filter(({key}) => !known.has(keyText(key)))
-  if (fresh.length > 0) throw cannotEnforce(name, after, fresh)
+  if (fresh.length > 0) throw cannotEnforce(name, after, fresh, '`enforce: best-effort` in the definition')
 }
 
 /** A server may have been started before any limit needed the controller. */
