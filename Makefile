@@ -55,12 +55,12 @@ CXXFLAGS_ALL := -std=c++20 -O2 -g0 -Wall -Wextra -Werror -fPIC -shared -fstack-p
                 -Wl,-z,relro,-z,now
 
 COMMON     := $(wildcard native/common/*.c)
-SUPERVISOR := $(wildcard native/supervisor/*.c) $(COMMON)
+SUPERVISOR := $(wildcard native/supervisor/*.c native/supervisor/*/*.c) $(COMMON)
 ATTACH     := $(wildcard native/attach/*.c) $(COMMON)
 INIT       := $(wildcard native/init/*.c) $(COMMON)
 PROBE      := $(wildcard native/probe/*.c)
 ADDON      := $(wildcard native/addon/*.cc)
-HEADERS    := $(wildcard native/*/*.h)
+HEADERS    := $(wildcard native/*/*.h native/*/*/*.h)
 
 build: setup-build native dist/main.js
 
@@ -123,7 +123,7 @@ lint: setup-lint native
 	node node_modules/typescript/bin/tsc
 	biome check --error-on-warnings
 	node scripts/check-layers.ts
-	clang-format --dry-run -Werror $(wildcard native/*/*.c native/*/*.h native/*/*.cc bench/*.c)
+	clang-format --dry-run -Werror $(wildcard native/*/*.c native/*/*.h native/*/*/*.c native/*/*/*.h native/*/*.cc bench/*.c)
 	shellcheck bin/vps scripts/install-packages scripts/in-own-namespaces scripts/run-rings scripts/demo .ci/run
 	node scripts/build.ts --check
 	node scripts/generate-definition-docs.ts --check
@@ -131,7 +131,7 @@ lint: setup-lint native
 
 format: setup-lint
 	biome check --write
-	clang-format -i $(wildcard native/*/*.c native/*/*.h native/*/*.cc bench/*.c)
+	clang-format -i $(wildcard native/*/*.c native/*/*.h native/*/*/*.c native/*/*/*.h native/*/*.cc bench/*.c)
 
 docs: build
 	node scripts/generate-definition-docs.ts

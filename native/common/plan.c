@@ -17,6 +17,20 @@ static const struct op ops[] = {
         {"rlimit", ROLE_LIMITS, 4, 4},
         {"oom-score-adjust", ROLE_LIMITS, 1, 1},
 
+        {"link-veth", ROLE_NETWORK, 5, 5},
+        {"link-macvlan", ROLE_NETWORK, 4, 4},
+        {"link-physical", ROLE_NETWORK, 2, 2},
+        {"bridge-port", ROLE_NETWORK, 3, 3},
+        {"link-address", ROLE_NETWORK, 2, 2},
+        {"link-neighbour", ROLE_NETWORK, 3, 3},
+        {"link-route", ROLE_NETWORK, 4, 4},
+        {"host-address", ROLE_NETWORK, 2, 2},
+        {"host-neighbour", ROLE_NETWORK, 3, 3},
+        {"host-route", ROLE_NETWORK, 2, 2},
+        {"host-setting", ROLE_NETWORK, 4, 4},
+        {"shape", ROLE_NETWORK, 4, 4},
+        {"nft-element", ROLE_NETWORK, 6, 6},
+
         {"layer", ROLE_BUILDER, 1, 1},
         {"overlay", ROLE_BUILDER, 1, 1},
         {"tmpfs", ROLE_BUILDER, 3, 3},
@@ -56,6 +70,16 @@ static const struct op *find_op(const char *name)
         return NULL;
 }
 
+/* `-OP` and `+OP` are for what can be changed while a server runs. */
+static const struct op *find_signed_op(const char *word, bool *removes)
+{
+        bool has_sign = *word == '-' || *word == '+';
+        const struct op *op = find_op(word + has_sign);
+
+        *removes = *word == '-';
+        return op && has_sign && op->role != ROLE_NETWORK ? NULL : op;
+}
+
 static int malformed(const char **problem, const char *what)
 {
         *problem = what ? what : "unexpected end";
@@ -79,8 +103,8 @@ static int read_step(struct plan *plan, const char **problem)
         const char *name = words_next(&plan->words);
         const char *origin = words_next(&plan->words);
         const char *count = words_next(&plan->words);
-        const struct op *op = name ? find_op(name) : NULL;
         struct step *step = &plan->steps[plan->count];
+        const struct op *op = name ? find_signed_op(name, &step->removes) : NULL;
         char *end;
 
         if (!op || !count)

@@ -2,7 +2,8 @@
  *
  *   vps-plan 1
  *   set KEY VALUE                        settings: see docs/decisions/0002-launch-plan.md
- *   step OP ORIGIN NARGS ARG…            steps, in order; ORIGIN is the place in the YAML, or empty
+ *   step OP ORIGIN NARGS ARG…            steps, in order; ORIGIN is the place in the YAML, or empty. For a
+ *                                        change of a running server's network: `-OP` removes, `+OP` is OP
  *   end
  */
 #ifndef VPS_PLAN_H
@@ -20,6 +21,7 @@ enum role {
         ROLE_CGROUP,  /* the supervisor, on the server's cgroup, once in its life: before anything is born in
                          payload */
         ROLE_LIMITS,  /* the process that will be init, while it still has the host's privileges */
+        ROLE_NETWORK, /* the supervisor, before each boot, in the host's namespaces; undone at the end */
         ROLE_BUILDER, /* a helper with the host's privileges inside the server's pid, net, ipc and cgroup
                          namespaces */
         ROLE_GUEST,   /* the process that becomes init, root of the server's user namespace */
@@ -36,6 +38,7 @@ struct step {
         const char *origin;
         char **args;
         int count;
+        bool removes; /* OP was written `-OP`: what it would make is to go. Of the network only */
 };
 
 struct plan {

@@ -44,7 +44,7 @@ static int reopen_run_directory(struct server *server, struct fault *fault)
 
 int boot_prepare(struct server *server, int report, struct fault *fault)
 {
-        int64_t begin = now_us(), network_us = 0;
+        int64_t begin = now_us();
         int index = -1;
         bool own_network = find_step(&server->plan, "network-namespace", &index) != NULL;
         const struct step *ids = find_step(&server->plan, "user-namespace", &fault->step);
@@ -53,12 +53,29 @@ int boot_prepare(struct server *server, int report, struct fault *fault)
                 return fault_set(fault, EINVAL, "plan", "no step makes a user namespace");
         if (namespaces_private_mounts(fault) < 0 || reopen_run_directory(server, fault) < 0)
                 return -1;
-        if (namespaces_make(server, ids, own_network, &network_us, fault) < 0)
+        if (namespaces_make(server, ids, own_network, fault) < 0)
                 return -1;
         fault->step = -1;
-        report_phase(report, "namespaces", now_us() - begin - network_us);
-        if (own_network)
-                report_phase(report, "network", network_us);
+        report_phase(report, "namespaces", now_us() - begin - server->net_ns_us);
+        return 0;
+}
+
+/* Nothing of the server's runs before its network is there. */
+static int raise_network(struct server *server, int report, struct fault *fault)
+{
+        int64_t begin = now_us(), made_before_us = server->net_ns_us;
+        struct fault later = {.step = -1};
+
+        if (server->restarts > 0 && server->net_ns >= 0) {
+                made_before_us = 0;
+                (void)network_lower_links(&server->network, &server->plan, server->net_ns, &later);
+                if (namespaces_renew_network(server, fault) < 0)
+                        return -1;
+        }
+        if (network_raise(&server->network, &server->plan, server->net_ns, fault) < 0)
+                return -1;
+        if (server->net_ns >= 0)
+                report_phase(report, "network", now_us() - begin + made_before_us);
         return 0;
 }
 
@@ -222,7 +239,9 @@ int boot(struct server *server, int report, struct fault *fault)
         fault->error = 0;
         if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, channel) < 0)
                 return fault_errno(fault, "socketpair", NULL);
-        result = mount_scratch(server, fault);
+        result = raise_network(server, report, fault);
+        if (result == 0)
+                result = mount_scratch(server, fault);
         if (result == 0) {
                 struct fault later = {.step = -1};
 

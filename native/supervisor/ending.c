@@ -118,15 +118,22 @@ void init_ended(struct supervisor *supervisor, int status)
 
 /* The place in the YAML and the cause go to the log, where an admin looks for a server that did not come
  * back. */
-static void say_failed(struct supervisor *supervisor, const struct fault *fault)
+static void log_fault(struct supervisor *supervisor, const char *what, const struct fault *fault)
 {
         const struct step *step = fault->step >= 0 ? &supervisor->server.plan.steps[fault->step] : NULL;
         char line[1400];
-        int length = snprintf(line, sizeof(line), "vps: restart failed: %s%s%s: %s: %s\r\n",
-                              step ? step->origin : "", step && *step->origin ? ": " : "", fault->path,
-                              fault->call, strerror(fault->error));
+        int length =
+                snprintf(line, sizeof(line), "vps: %s: %s%s%s: %s: %s\r\n", what, step ? step->origin : "",
+                         step && *step->origin ? ": " : "", fault->path, fault->call, strerror(fault->error));
 
         log_append(&supervisor->log, line, length < (int)sizeof(line) ? (size_t)length : sizeof(line) - 1);
+}
+
+static void say_failed(struct supervisor *supervisor, const struct fault *fault)
+{
+        const struct step *step = fault->step >= 0 ? &supervisor->server.plan.steps[fault->step] : NULL;
+
+        log_fault(supervisor, "restart failed", fault);
         (void)snprintf(supervisor->exit, EXIT_BYTES, "failed %s %d", step ? step->op->name : fault->call,
                        fault->error);
         state_write_exit(&supervisor->server, supervisor->exit);
@@ -167,6 +174,17 @@ static void empty_directory(int dir)
         (void)closedir(entries);
 }
 
+/* While the server's namespace is still held: the kernel takes its time for one that nobody has, and whoever
+ * removes a link meanwhile waits for it. */
+static void lower_network(struct supervisor *supervisor)
+{
+        struct server *server = &supervisor->server;
+        struct fault fault = {.step = -1};
+
+        if (server->network.up && network_lower(&server->network, &server->plan, server->net_ns, &fault) < 0)
+                log_fault(supervisor, "the network is not wholly undone", &fault);
+}
+
 /* Situation: the last child, born in the host's root cgroup, as a cgroup can't be removed by one who is in
  * it. It holds copies of the clients' sockets: they see the end of file when nothing is left. */
 static void clean_up(struct supervisor *supervisor, int parent)
@@ -176,6 +194,7 @@ static void clean_up(struct supervisor *supervisor, int parent)
         const char *cgroup = plan_setting(&server->plan, "cgroup");
         const char *run_dir = plan_setting(&server->plan, "run-dir");
 
+        lower_network(supervisor);
         while (poll(&dead, 1, -1) < 0 && errno == EINTR)
                 ;
         cgroup_remove(server);

@@ -63,31 +63,30 @@ static int open_namespace(pid_t pid, const char *name, struct fault *fault)
         return fd < 0 ? fault_errno(fault, "open", path) : fd;
 }
 
-static int make_network(int channel, int64_t *network_us, struct fault *fault)
+static int make_network(struct server *server, pid_t holder, int channel, bool own_network,
+                        struct fault *fault)
 {
         int64_t begin = now_us();
         char byte = 1;
 
         if (write(channel, &byte, 1) != 1 || read(channel, &byte, 1) != 1)
                 return fault_set(fault, EPIPE, "clone", "user namespace holder");
-        *network_us = now_us() - begin;
-        return byte ? fault_set(fault, byte, "unshare CLONE_NEWNET", NULL) : 0;
-}
-
-static int collect(struct server *server, pid_t holder, int channel, const struct step *ids, bool own_network,
-                   int64_t *network_us, struct fault *fault)
-{
-        if (write_map(holder, "uid_map", ids, fault) < 0 || write_map(holder, "gid_map", ids, fault) < 0)
-                return -1;
-        if (make_network(channel, network_us, fault) < 0)
-                return -1;
-        server->user_ns = open_namespace(holder, "user", fault);
-        if (server->user_ns < 0)
-                return -1;
+        if (byte)
+                return fault_set(fault, byte, "unshare CLONE_NEWNET", NULL);
         if (!own_network)
                 return 0;
         server->net_ns = open_namespace(holder, "net", fault);
+        server->net_ns_us = now_us() - begin;
         return server->net_ns < 0 ? -1 : 0;
+}
+
+static int collect(struct server *server, pid_t holder, int channel, const struct step *ids, bool own_network,
+                   struct fault *fault)
+{
+        if (write_map(holder, "uid_map", ids, fault) < 0 || write_map(holder, "gid_map", ids, fault) < 0)
+                return -1;
+        server->user_ns = open_namespace(holder, "user", fault);
+        return server->user_ns < 0 ? -1 : make_network(server, holder, channel, own_network, fault);
 }
 
 /* Makes the caller, root of the host with all its capabilities, one whose effective ids are the server's
@@ -126,8 +125,7 @@ static pid_t clone_holder(const struct server *server, struct fault *fault)
         return -1;
 }
 
-int namespaces_make(struct server *server, const struct step *ids, bool own_network, int64_t *network_us,
-                    struct fault *fault)
+int namespaces_make(struct server *server, const struct step *ids, bool own_network, struct fault *fault)
 {
         int channel[2], result;
         pid_t holder;
@@ -140,7 +138,38 @@ int namespaces_make(struct server *server, const struct step *ids, bool own_netw
                 hold_namespaces(channel[1], own_network);
         }
         (void)close(channel[1]);
-        result = holder < 0 ? -1 : collect(server, holder, channel[0], ids, own_network, network_us, fault);
+        result = holder < 0 ? -1 : collect(server, holder, channel[0], ids, own_network, fault);
+        (void)close(channel[0]);
+        if (holder > 0)
+                reap(holder);
+        return result;
+}
+
+/* Situation: a short-lived child of the supervisor. As root of the server's user namespace it counts as the
+ * server. */
+static _Noreturn void hold_network(const struct server *server, int channel)
+{
+        if (setns(server->user_ns, CLONE_NEWUSER) < 0 || setresgid(0, 0, 0) < 0 || setresuid(0, 0, 0) < 0)
+                _exit(1);
+        hold_namespaces(channel, true);
+}
+
+int namespaces_renew_network(struct server *server, struct fault *fault)
+{
+        int channel[2], result;
+        pid_t holder;
+
+        if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, channel) < 0)
+                return fault_errno(fault, "socketpair", NULL);
+        holder = fork();
+        if (holder == 0) {
+                (void)close(channel[0]);
+                hold_network(server, channel[1]);
+        }
+        (void)close(channel[1]);
+        close_fd(&server->net_ns);
+        result = holder < 0 ? fault_errno(fault, "fork", NULL)
+                            : make_network(server, holder, channel[0], true, fault);
         (void)close(channel[0]);
         if (holder > 0)
                 reap(holder);

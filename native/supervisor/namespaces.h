@@ -5,9 +5,12 @@
 #include "server.h"
 
 /* The user namespace with its id maps, and, with `own_network`, a network namespace that it owns. Both are
- * held by descriptor and outlive a restart. `network_us` receives what the network namespace cost. */
-int namespaces_make(struct server *server, const struct step *ids, bool own_network, int64_t *network_us,
-                    struct fault *fault);
+ * held by descriptor. */
+int namespaces_make(struct server *server, const struct step *ids, bool own_network, struct fault *fault);
+
+/* Another network namespace instead of the present one, for another boot: as after a reboot of a machine,
+ * nothing is left of what its root had set there. */
+int namespaces_renew_network(struct server *server, struct fault *fault);
 
 /* The supervisor's own mount namespace: what it mounts is seen nowhere else and is gone with it; what the
  * host mounts later is seen here. */

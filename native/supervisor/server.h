@@ -3,6 +3,7 @@
 #define VPS_SERVER_H
 
 #include "fault.h"
+#include "network/network.h"
 #include "plan.h"
 
 #include <stdbool.h>
@@ -22,10 +23,13 @@ struct server {
         int lock;         /* held for life: two supervisors never share a run directory */
         int init_program; /* vps-init, opened while the host's file system is in sight; -1 when not used */
 
-        int cgroup;          /* the server's cgroup directory */
-        int payload;         /* CGROUP/payload: init and its children */
-        int own_pid_ns;      /* to come back after a helper was born in the server's */
-        int user_ns, net_ns; /* outlive a restart; net_ns is -1 with the host's network */
+        int cgroup;        /* the server's cgroup directory */
+        int payload;       /* CGROUP/payload: init and its children */
+        int own_pid_ns;    /* to come back after a helper was born in the server's */
+        int user_ns;       /* outlives a restart */
+        int net_ns;        /* a new one for each boot; -1 with the host's network */
+        int64_t net_ns_us; /* what it took to make it */
+        struct network network;
 
         pid_t init;
         int init_pidfd;
