@@ -1,4 +1,4 @@
-import {readFileSync} from 'node:fs'
+import {globSync, readFileSync, writeFileSync} from 'node:fs'
 import {join} from 'node:path'
 import type {ScratchHost} from './host.ts'
 
@@ -43,4 +43,10 @@ export async function cpuShares(
     const end = after[index] ?? {at: 0, used: 0}
     return (end.used - used) / 1000 / (end.at - at)
   })
+}
+
+/** Kills the commands that run in a server, with all that they have begun. */
+export function killCommands(host: ScratchHost, server: string): void {
+  for (const file of globSync(join(host.cgroup(server), 'payload/vps-attach-*/cgroup.kill')))
+    writeFileSync(file, '1')
 }

@@ -6,7 +6,7 @@ import type {ScratchHost} from './host.ts'
 
 /** A command at work in a server. */
 export interface Running {
-  /** vps-attach; the command ends when it is killed. */
+  /** vps-attach. */
   readonly process: ChildProcess
   readonly result: Promise<Result>
 }

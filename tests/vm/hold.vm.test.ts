@@ -1,11 +1,11 @@
 // What a server does to its neighbours and to the host when it takes all that it can get.
 import './guest-shell.ts'
-import {globSync, readFileSync, writeFileSync} from 'node:fs'
+import {readFileSync, writeFileSync} from 'node:fs'
 import {join} from 'node:path'
 import {execa} from 'execa'
 import {afterAll, beforeAll, describe, expect, test} from 'vitest'
 import {Workshop} from '../helpers/bare-server.ts'
-import {groupFile, groupNumber} from '../helpers/cgroup-files.ts'
+import {groupFile, groupNumber, killCommands} from '../helpers/cgroup-files.ts'
 import {type ScratchHost, scratchHost} from '../helpers/host.ts'
 import {Inside, type Running} from '../helpers/inside.ts'
 import {probesMount, STATIC, startServers} from '../helpers/servers.ts'
@@ -59,8 +59,7 @@ afterAll(async () => {
 
 /** Ends all commands that run in a server, and what they have left. */
 async function endCommands(server: string, running: Running): Promise<void> {
-  for (const file of globSync(join(host.cgroup(server), 'payload/vps-attach-*/cgroup.kill')))
-    writeFileSync(file, '1')
+  killCommands(host, server)
   await running.result
 }
 
