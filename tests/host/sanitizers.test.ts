@@ -8,6 +8,7 @@ import {
   readFileSync,
   rmSync,
   symlinkSync,
+  writeFileSync,
 } from 'node:fs'
 import {connect, Socket} from 'node:net'
 import {tmpdir} from 'node:os'
@@ -19,6 +20,7 @@ import {afterAll, afterEach, beforeAll, describe, expect, test} from 'vitest'
 import {serverPaths} from '../../src/host/index.ts'
 import {encode, type LaunchPlan} from '../../src/launch/index.ts'
 import {launch} from '../../src/native/index.ts'
+import {request} from '../../src/server/control.ts'
 import {settledInconsistencies, stateOf} from '../helpers/consistency.ts'
 import {repository, requires, type ScratchHost, scratchHost} from '../helpers/host.ts'
 import {isAlive, until} from '../helpers/processes.ts'
@@ -211,6 +213,25 @@ describe('with sanitizers', requires('root'), () => {
       expect(await must('exec', 'door', '--', 'echo', 'in')).toBe('in')
     })
 
+    test('as accounts of earlier runs', {timeout: 120_000}, async () => {
+      const {storage, socket} = serverPaths(host.paths, 'door')
+      const month = new Date().toISOString().slice(0, 7)
+      await must('stop', 'door')
+      mkdirSync(join(storage, 'months'), {recursive: true})
+      for (let round = 0; round < 12; round++) {
+        writeFileSync(join(storage, 'usage'), randomAccount(random, 'vps-usage 1\nsince 5\nsaved 6\n'))
+        writeFileSync(join(storage, 'months', month), randomAccount(random, ''))
+        await must('start', 'door')
+        await request(socket, ['account'])
+        if (round % 2 === 0) await request(socket, ['reset-usage'])
+        await must('stop', 'door', '--kill')
+        expect(readFileSync(join(storage, 'usage'), 'utf8')).toMatch(
+          /^vps-usage 1\nsince \d+\nsaved \d+\ncpu_usec /,
+        )
+      }
+      await must('start', 'door')
+    })
+
     test('at the console', {timeout: 60_000}, async () => {
       const supervisor = supervisorOf('door')
       for (let round = 0; round < 200; round++) {
@@ -324,6 +345,8 @@ function randomRequest({below, pick, bytes, next}: Random): Buffer {
     'wait',
     'wait-ready',
     'console',
+    'account',
+    'reset-usage',
     'nonsense',
     '',
     'STATUS',
@@ -335,6 +358,35 @@ function randomRequest({below, pick, bytes, next}: Random): Buffer {
     ...Array.from({length: below(6)}, () => bytes(below(30)).toString('latin1')),
   ].join('\t')
   return Buffer.from(`${line}${pick(['\n', '\n\n', '\0\n', '', '\r\n'])}`, 'latin1')
+}
+
+function randomAccount({below, pick, bytes, next}: Random, heading: string): Buffer {
+  if (next() < 0.2) return bytes(below(6000))
+  const number = (): string =>
+    pick([
+      '0',
+      '-5',
+      '17',
+      '9223372036854775807',
+      '-9223372036854775808',
+      '99999999999999999999',
+      '',
+      'x',
+      '1e9',
+    ])
+  const names = [
+    'cpu_usec',
+    'memory_peak',
+    'pids_max',
+    'hugetlb_2MB_max',
+    'io_rbytes',
+    'seconds',
+    'since',
+    '',
+    'x',
+  ] as const
+  const lines = Array.from({length: below(8)}, () => [pick<string>(names), number(), number()].join(' '))
+  return Buffer.from(`${heading}${lines.join('\n')}${pick(['\n', '', ' \n'])}`)
 }
 
 function randomFrame({below, pick, bytes}: Random): Buffer {
