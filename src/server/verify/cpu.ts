@@ -10,6 +10,7 @@ type Cpu = Resources['cpu']
 /** How long it burns before it is measured, and how long that lasts: many periods of the kernel's accounting, 100 ms each. */
 const WARM_MS = 500
 const WINDOW_MS = 3000
+const WINDOWS = 3
 const PERIOD_MS = 100
 
 const TOLERANCE = 0.05
@@ -53,19 +54,26 @@ async function ceiling(
   const key = 'resources.cpu.limit'
   if (limit >= processors)
     return unproven(key, 'cpus', limit, `no ceiling below the ${processors} processors that it may use`)
-  const seconds = Math.ceil((WARM_MS + WINDOW_MS) / 1000) + 2
+  const seconds = Math.ceil((WARM_MS + WINDOWS * WINDOW_MS) / 1000) + 2
   await using probe = await startProbe(context, name, 4 * seconds, ['burn', processors + 1, seconds], signal)
   await probe.said('start')
   await sleep(WARM_MS, undefined, {signal})
-  const before = await sample(group)
-  await sleep(WINDOW_MS, undefined, {signal})
-  const after = await sample(group)
+  for (let window = 1; ; window++) {
+    const before = await sample(group)
+    await sleep(WINDOW_MS, undefined, {signal})
+    const finding = judgeWindow(limit, burst, before, await sample(group))
+    // Other work on the host, and timers that come late, disturb one window and then another: a wrong limit disturbs all.
+    if (finding.state === 'held' || window === WINDOWS) return finding
+  }
+}
+
+function judgeWindow(limit: number, burst: number, before: Sample, after: Sample): Finding {
   const wallMs = after.at - before.at
   const held = (after.throttled - before.throttled) / Math.max(1, after.periods - before.periods)
   // What was saved up may be used on top, once.
   const saved = (burst * PERIOD_MS) / wallMs / limit
   return judge({
-    key,
+    key: 'resources.cpu.limit',
     unit: 'cpus',
     asked: limit,
     measured: (after.usedUs - before.usedUs) / 1000 / wallMs,

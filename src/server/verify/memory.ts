@@ -57,7 +57,7 @@ async function limit(lab: Lab, {swap}: Memory, bytes: number): Promise<Finding[]
   const wrong = finding.state === 'held' && (swapped === null ? refused === 0 : killed === 0)
   return [
     {...finding, state: wrong ? 'broken' : finding.state, note: finding.note ?? ended},
-    ...swapFinding(swap, swapped, host.swap, await watched),
+    ...(await swapFinding(sibling, swap, swapped, host.swap, await watched)),
   ]
 }
 
@@ -67,15 +67,31 @@ function swapWanted(swap: Memory['swap'], hostSwap: number): number | null {
   return typeof swap === 'number' ? swap : null
 }
 
-function swapFinding(swap: Memory['swap'], wanted: number | null, host: number, measured: number): Finding[] {
+async function swapFinding(
+  {group}: Sibling,
+  swap: Memory['swap'],
+  wanted: number | null,
+  host: number,
+  sampled: number,
+): Promise<Finding[]> {
   const key = 'resources.memory.swap'
   if (swap === null) return []
   if (host === 0) return [unproven(key, 'bytes', swap, 'the host has no swap')]
   if (wanted === null) return [unproven(key, 'bytes', swap, 'no limit but the swap that the host has')]
   if (wanted > host / 2)
     return [unproven(key, 'bytes', swap, 'it would take more than half of the swap that the host has')]
-  if (wanted === 0) return [compare(key, 'bytes', 0, measured)]
-  return [judge({key, unit: 'bytes', asked: wanted, measured, tolerance: TOLERANCE})]
+  if (wanted === 0) return [compare(key, 'bytes', 0, sampled)]
+  const peak = await groupNumber(group, 'memory.swap.peak') // Linux 6.5
+  const finding = judge({key, unit: 'bytes', asked: wanted, measured: peak ?? sampled, tolerance: TOLERANCE})
+  const refused = (await groupCount(group, 'memory.swap.events', 'max')) > 0
+  if (peak !== undefined || finding.state === 'held' || sampled > wanted || !refused) return [finding]
+  return [
+    {
+      ...finding,
+      state: 'held',
+      note: 'refused more; this kernel keeps no peak, so the largest sample is told',
+    },
+  ]
 }
 
 async function high(lab: Lab, bytes: number): Promise<Finding> {
