@@ -78,13 +78,13 @@ export async function planLimits(
   }
 }
 
-/** The facts of the host, as far as this definition needs them. */
+/** The facts of the host, as far as these definitions need them. */
 export async function factsFor(
   {paths}: Pick<Context, 'paths'>,
   name: string,
-  {resources}: Definition,
+  ...definitions: readonly Definition[]
 ): Promise<ResourceFacts> {
-  const devices = resources.io.devices.map(({device}) => device)
+  const devices = definitions.flatMap(({resources}) => resources.io.devices.map(({device}) => device))
   return await resourceFacts(paths, serverPaths(paths, name).storage, devices)
 }
 

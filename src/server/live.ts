@@ -59,7 +59,7 @@ export async function changeLive(
   if (started === undefined) return await commit() // an older vps started it, and set no limits
   const shares = sharesWithOthers(context, started) || sharesWithOthers(context, after.definition)
   await using _sharing = shares ? await lockSharing(paths, 'set', context.progress) : undefined
-  const facts = await factsFor(context, name, after.definition)
+  const facts = await factsFor(context, name, started, after.definition)
   const group = {directory: state.cgroup, systemd: facts.cgroups.systemd}
   const own = claimOf(paths, name, guestGroup(state), started)
   const wanted = desiredLive(context, name, {definition: after.definition, own, facts})
