@@ -54,7 +54,7 @@ export async function readHostConfig(paths: HostPaths): Promise<HostConfig> {
 
 /** @throws VpsError BAD_HOST_CONFIG (exit 2) */
 export async function parseHostConfig(text: string, file: string): Promise<HostConfig> {
-  const {parseDocument} = await import('yaml') // the file is rare, and the parser costs start-up time
+  const {parseDocument} = await import('../yaml.ts') // the file is rare, and the parser costs start-up time
   const document = parseDocument(text)
   const problems = document.errors.map(error => error.message.split('\n')[0] ?? '')
   const value: unknown = problems.length > 0 ? undefined : document.toJS()

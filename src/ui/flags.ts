@@ -31,7 +31,7 @@ export const countFlag = custom<number>({
  * @throws VpsError WRONG_USE for a word without `=` or without a name
  */
 export async function parameters(words: readonly string[]): Promise<Record<string, unknown>> {
-  const {parse} = await import('yaml')
+  const {parse} = await import('../yaml.ts')
   return Object.fromEntries(
     words.map(word => {
       const [, name, value] = /^([^=]+)=([\s\S]*)$/.exec(word) ?? []
