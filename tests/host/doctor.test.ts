@@ -1,5 +1,7 @@
+import {spawn} from 'node:child_process'
+import {once} from 'node:events'
 import {existsSync} from 'node:fs'
-import {mkdir} from 'node:fs/promises'
+import {mkdir, writeFile} from 'node:fs/promises'
 import {join} from 'node:path'
 import process from 'node:process'
 import {afterAll, beforeAll, expect, test} from 'vitest'
@@ -43,5 +45,35 @@ test.skipIf(requires('root').skip)(
     expect(existsSync(journal)).toBe(false)
     expect(existsSync(host.cgroup('web'))).toBe(false)
     await host.must(['start', 'web'])
+  },
+)
+
+test.skipIf(requires('root').skip)(
+  'doctor finds cgroups that others made in our tree, and --repair removes them with what is in them',
+  async () => {
+    const strays = [
+      join(host.cgroups, 'Not_ours'),
+      join(host.cgroups, 'Not_ours/below'),
+      host.cgroup('nobody'),
+      join(host.cgroup('web'), 'beside'),
+    ]
+    for (const stray of strays) await mkdir(stray)
+    const sleeper = spawn('sleep', ['600'])
+    await writeFile(join(strays[1] ?? '', 'cgroup.procs'), String(sleeper.pid))
+    const ended = once(sleeper, 'exit')
+
+    const before = await leftovers()
+    expect(before?.found).toContain(`${strays[0]}: a cgroup of no running server`)
+    expect(before?.found).toContain('nobody: a cgroup of no running server')
+    expect(before?.found).toContain(`${strays[3]}: a cgroup of no running server`)
+
+    const {stderr} = await host.vps(['doctor', '--repair'])
+    expect(stderr).toContain(
+      `removed ${strays[0]}, a cgroup of no running server, and killed what was in it: ${sleeper.pid}`,
+    )
+    expect(await ended).toEqual([null, 'SIGKILL'])
+    for (const stray of strays) expect(existsSync(stray)).toBe(false)
+    expect(await host.inside('web', 'echo alive')).toBe('alive')
+    expect(await leftovers()).toMatchObject({state: 'ok', found: 'none'})
   },
 )
