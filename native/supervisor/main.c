@@ -4,6 +4,8 @@
  *
  *   vps-supervisor              as above
  *   vps-supervisor devices      tells by its exit status whether this kernel can guard devices (devices.h)
+ *   vps-supervisor network-apply, network-undo
+ *                               change a running server's network, remove a dead one's (network/live.h)
  *   vps-supervisor seccomp      compiles a filter description (seccomp_compile.h); needs no privilege
  */
 #include "boot.h"
@@ -13,6 +15,7 @@
 #include "devices.h"
 #include "inheritance.h"
 #include "limits.h"
+#include "network/live.h"
 #include "report.h"
 #include "seccomp_compile.h"
 #include "state.h"
@@ -204,6 +207,10 @@ int main(int argc, char **argv)
                 return seccomp_compile(STDIN_FILENO, STDOUT_FILENO);
         if (argc == 2 && strcmp(argv[1], "devices") == 0)
                 return devices_probe();
+        if (argc == 2 && strcmp(argv[1], "network-apply") == 0)
+                return network_apply(PLAN_FD);
+        if (argc == 2 && strcmp(argv[1], "network-undo") == 0)
+                return network_undo(PLAN_FD);
         init_supervisor(&supervisor);
         (void)prctl(PR_SET_NAME, "vps-supervisor");
         (void)umask(077);

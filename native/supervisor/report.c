@@ -18,15 +18,21 @@ void report_phase(int report, const char *name, int64_t microseconds)
         say(report, line, snprintf(line, sizeof(line), "phase\t%s\t%lld\n", name, (long long)microseconds));
 }
 
-void report_fault(int report, const struct plan *plan, const struct fault *fault)
+int report_fault_line(char *line, size_t size, const struct plan *plan, const struct fault *fault)
 {
         const struct step *step = fault->step >= 0 && plan->steps ? &plan->steps[fault->step] : NULL;
-        char line[2048];
-        int length = snprintf(line, sizeof(line), "fault\t%d\t%s\t%s\t%d\t%s\t%s\n", fault->step,
+        int length = snprintf(line, size, "fault\t%d\t%s\t%s\t%d\t%s\t%s\n", fault->step,
                               step ? step->op->name : "", fault->call, fault->error, step ? step->origin : "",
                               fault->path);
 
-        say(report, line, length < (int)sizeof(line) ? length : (int)sizeof(line) - 1);
+        return length < (int)size ? length : (int)size - 1;
+}
+
+void report_fault(int report, const struct plan *plan, const struct fault *fault)
+{
+        char line[REPORT_LINE_BYTES];
+
+        say(report, line, report_fault_line(line, sizeof(line), plan, fault));
 }
 
 void report_started(int report, pid_t init)

@@ -14,6 +14,10 @@
 #include <stdint.h>
 
 void report_phase(int report, const char *name, int64_t microseconds);
+enum { REPORT_LINE_BYTES = 2048 };
+
+/* The line of a fault; its length. */
+int report_fault_line(char *line, size_t size, const struct plan *plan, const struct fault *fault);
 void report_fault(int report, const struct plan *plan, const struct fault *fault);
 void report_started(int report, pid_t init);
 void report_ready(int report, pid_t init);

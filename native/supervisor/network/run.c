@@ -123,11 +123,6 @@ int run_malformed(struct run *run, const char *word)
         return fault_set(run->fault, EINVAL, "plan", word);
 }
 
-struct sending {
-        struct run *run;
-        bool overlooked;
-};
-
 static bool says_not_there(int error)
 {
         return error == ENODEV || error == ENOENT || error == ESRCH || error == EADDRNOTAVAIL;
@@ -135,25 +130,26 @@ static bool says_not_there(int error)
 
 static void take_refusal(void *context, const struct refusal *refusal)
 {
-        struct sending *sending = context;
-        struct run *run = sending->run;
+        struct run *run = context;
 
         if (run->removing && says_not_there(refusal->error))
-                sending->overlooked = true;
+                run->overlooked = true;
         else if (!run->fault->error)
                 (void)run_refused(run, refusal);
 }
 
 static int flush_one(struct run *run, struct netlink *netlink)
 {
-        struct sending sending = {.run = run};
+        bool before = run->overlooked;
+        int result;
 
+        run->overlooked = false;
         netlink_acknowledge(netlink);
-        if (netlink_send(netlink, take_refusal, &sending) == 0)
-                return 0;
-        if (run->fault->error)
-                return -1;
-        return sending.overlooked ? 0 : run_errno(run, "rtnetlink");
+        result = netlink_send(netlink, take_refusal, run);
+        if (result < 0 && !run->fault->error && !run->overlooked)
+                (void)run_errno(run, "rtnetlink");
+        run->overlooked |= before;
+        return run->fault->error ? -1 : 0;
 }
 
 int run_flush(struct run *run)

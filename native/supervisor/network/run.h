@@ -24,8 +24,9 @@ struct run {
         struct netlink inside;   /* and of the server's; not open when there is none */
         struct known *known;
         int known_count;
-        int step;      /* the present one: the tag of messages */
-        bool removing; /* what is not there is no fault */
+        int step;        /* the present one: the tag of messages */
+        bool removing;   /* what is not there is no fault */
+        bool overlooked; /* that has been so */
         struct fault *fault;
 };
 
