@@ -1,9 +1,10 @@
 // Each limit that a definition can ask for: set at the start, changed live, read back from the kernel and measured with a
 // program (helpers/load.c) that takes all it can get. What it gets without the limit is measured too.
-
 import {readFileSync, writeFileSync} from 'node:fs'
 import {join} from 'node:path'
 import {afterAll, beforeAll, describe, expect, test} from 'vitest'
+import {parseAssignments} from '../../src/definition/index.ts'
+import {Host} from '../../src/server/index.ts'
 import {Workshop} from '../helpers/bare-server.ts'
 import {cpuShares, type Group, groupFile, groupNumber, killCommands} from '../helpers/cgroup-files.ts'
 import {type ScratchHost, scratchHost} from '../helpers/host.ts'
@@ -20,6 +21,7 @@ const OTHER_DISK = '254:16'
 const SWAP = '/swap-of-limits-test'
 
 let host: ScratchHost
+let api: Host
 let inside: Inside
 let workshop: Workshop
 
@@ -27,6 +29,7 @@ beforeAll(async () => {
   workshop = new Workshop()
   workshop.compile('load', STATIC)
   host = await scratchHost()
+  api = await Host.open({root: host.root})
   inside = await Inside.open(host)
 })
 
@@ -43,14 +46,14 @@ async function start(servers: Readonly<Record<string, Wanted>>): Promise<void> {
 
 async function create(name: string, wanted: Wanted): Promise<void> {
   const common = {name, template: 'busybox', init: 'persist', mounts: [probesMount(workshop)]}
-  await host.must(['create', name, '--file', '-'], {
-    stdin: 'pipe',
-    input: JSON.stringify({...common, ...wanted}),
-  })
+  await api.create(name, {definitionText: JSON.stringify({...common, ...wanted})})
 }
 
+/** As `vps set` in a running server, without the second that Node takes to begin. */
 async function set(server: string, ...assignments: readonly string[]): Promise<void> {
-  await host.must(['set', server, ...assignments.map(text => `resources.${text}`)])
+  const words = assignments.map(text => `resources.${text}`)
+  const report = await api.set(server, parseAssignments(words))
+  expect(report.afterRestart).toEqual([])
 }
 
 /** What vps says when it refuses. */
@@ -324,7 +327,7 @@ describe('processors', () => {
 
   test('none are dedicated that are not left', async () => {
     await create('greedy', {resources: {cpu: {dedicated: 2}}})
-    expect(await refusal('start', 'greedy')).toMatch(/greedy\.yaml.*resources\.cpu\.dedicated/)
+    expect(await refusal('start', 'greedy')).toMatch(/server greedy cannot have the CPUs/)
     expect(existsGroup('greedy')).toBe(false)
   })
 })
