@@ -7,14 +7,10 @@ import {notice, VpsCommand, write} from '../../src/ui/index.ts'
 export default class CapacitySplit extends VpsCommand {
   static override summary = 'Write a profile that divides this host into equal servers.'
   static override description =
-    `Each of N servers gets the same part of the processors, the memory, the swap and the processes that the host has, after a reserve for the host itself; nothing is promised twice, and half of the memory is guaranteed. The profile goes to /etc/vps/profiles, with what was divided in its comments: change it as you like.`
+    `Each of N servers gets the same part of the processors, the memory, the swap and the processes that the host has, after a reserve for the host itself; nothing is promised twice, and half of the memory is guaranteed. The profile goes to /etc/vps/profiles, with what was divided in its comments: change it as you like. \`vps create web1 --set 'profiles=[split-10]'\` makes one of them.`
   static override usage = 'N [--name PROFILE] [--reserve 10%] [--force | --print]'
   static override examples = [
     'vps capacity split 10',
-    {
-      description: 'and sell one of them',
-      command: "vps create web1 --template debian --set 'profiles=[split-10]'",
-    },
     {
       description: 'under another name, keeping a quarter of the host',
       command: 'vps capacity split 20 --name small --reserve 25%',

@@ -358,6 +358,7 @@ describe('the JSON page', () => {
   test.each([
     ['list'],
     ['usage'],
+    ['capacity'],
     ['version'],
     ['help'],
     ['doctor'],
@@ -402,6 +403,12 @@ describe('the JSON page', () => {
     const sample = samples.get('error') as {error: object}
     const {error} = json(['show', 'web9']) as {error: object}
     expect(error).toEqual({...sample.error})
+  })
+
+  test('capacity has its rows, and split what it would write', () => {
+    const {rows} = json(['capacity']) as {rows: unknown}
+    expect(keys(rows)).toEqual(keys((samples.get('capacity') as {rows: unknown}).rows))
+    expect(keys(json(['capacity', 'split', '1', '--print']))).toEqual(keys(samples.get('capacity split')))
   })
 
   test('set says what changed', () => {
