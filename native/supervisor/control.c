@@ -9,11 +9,13 @@
  *   vps1 wait-ready                ok; `ready` when init says so, or `stopped EXIT`
  *   vps1 wait                      ok; at the end `stopped EXIT`
  *   vps1 account                   ok, when a sample has been taken and all is saved (accounting.h)
+ *   vps1 reload                    ok, when the plan in the run directory is the one to go by (reload.h)
  *   vps1 reset-usage               ok; counts and peaks begin anew
  *   vps1 console                   ok; then raw output, and frames as input (console.c)
  *
  * What it cannot do it answers with `error ERRNO TEXT`.
  */
+#include "reload.h"
 #include "state.h"
 #include "supervisor.h"
 
@@ -86,6 +88,18 @@ static void say_saved(struct client *client, int result)
 {
         if (result < 0) {
                 refuse(client, errno, "the account can't be saved");
+                return;
+        }
+        answer(client, "ok\n");
+        client_close(client);
+}
+
+static void request_reload(struct supervisor *supervisor, struct client *client)
+{
+        const char *why;
+
+        if (plan_reload(&supervisor->server, &why) < 0) {
+                refuse(client, errno, why);
                 return;
         }
         answer(client, "ok\n");
@@ -167,6 +181,8 @@ static void serve(struct supervisor *supervisor, struct client *client, char **w
                         control_tell(supervisor, CLIENT_WAIT_READY, "ready\n", false);
         } else if (strcmp(verb, "account") == 0) {
                 say_saved(client, accounting_save(&supervisor->accounting, &supervisor->server));
+        } else if (strcmp(verb, "reload") == 0) {
+                request_reload(supervisor, client);
         } else if (strcmp(verb, "reset-usage") == 0) {
                 say_saved(client, accounting_reset(&supervisor->accounting, &supervisor->server));
         } else if (strcmp(verb, "console") == 0) {

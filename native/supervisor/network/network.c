@@ -102,8 +102,10 @@ int network_raise(struct network *network, const struct plan *plan, int net_ns, 
         struct run run;
         int result;
 
+        network->up = true; /* a changed plan may have some later */
         if (!has_steps(plan))
                 return 0;
+        network->up = false;
         if (refuse_removals(plan, fault) < 0)
                 return -1;
         forget_inside(network);

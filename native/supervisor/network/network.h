@@ -9,7 +9,8 @@
 /* A link that is wholly in the server's namespace, where its root may give it other names: by its index it is
  * known. */
 struct inside {
-        int step, index;
+        char name[16]; /* as its step has it: a changed plan may have other numbers for steps */
+        int index;
         unsigned char permanent[6]; /* the hardware's own address, of a physical one */
 };
 

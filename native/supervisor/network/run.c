@@ -173,14 +173,15 @@ struct inside *run_hold(struct run *run, int index)
         }
         network->inside = more;
         more += network->count++;
-        *more = (struct inside){.step = run->step, .index = index};
+        *more = (struct inside){.index = index};
+        (void)snprintf(more->name, sizeof(more->name), "%s", run->plan->steps[run->step].args[0]);
         return more;
 }
 
 const struct inside *run_held(const struct run *run)
 {
         for (int i = 0; run->network && i < run->network->count; i++)
-                if (run->network->inside[i].step == run->step)
+                if (strcmp(run->network->inside[i].name, run->plan->steps[run->step].args[0]) == 0)
                         return &run->network->inside[i];
         return NULL;
 }

@@ -131,12 +131,6 @@ static void make_ifb(struct run *run, const char *name)
         netlink_nest_end(&run->host, nest);
 }
 
-static void remove_link(struct run *run, int index)
-{
-        if (index > 0)
-                run_link_message(&run->host, RTM_DELLINK, 0, (uint32_t)run->step, index);
-}
-
 static int limit_out(struct run *run, int host, const struct shape *shape)
 {
         int ifb;
@@ -158,6 +152,19 @@ static void remove_qdisc(struct run *run, int host, uint32_t parent)
         begin_tc(run, RTM_DELQDISC, 0, host, parent, 0, 0);
 }
 
+/* With the whole network, the queues go with the link. */
+static void remove_shape(struct run *run, const char *host_name, const struct shape *shape)
+{
+        int ifb = run_find(run, shape->ifb), host = run->network ? 0 : run_find(run, host_name);
+
+        if (host > 0 && shape->in)
+                remove_qdisc(run, host, TC_H_ROOT);
+        if (host > 0 && ifb > 0)
+                remove_qdisc(run, host, TC_H_INGRESS);
+        if (ifb > 0)
+                run_link_message(&run->host, RTM_DELLINK, 0, (uint32_t)run->step, ifb);
+}
+
 /* shape HOST IN-BITS OUT-BITS BURST-BYTES, each 0 for none. Over one that is there, it changes the rates. */
 int step_shape(struct run *run, const struct step *step, bool remove)
 {
@@ -166,23 +173,20 @@ int step_shape(struct run *run, const struct step *step, bool remove)
 
         if (parse_shape(run, step, &shape) < 0)
                 return -1;
-        ifb = run_find(run, shape.ifb);
-        host = remove ? run_find(run, step->args[0]) : run_link(run, false, step->args[0], false);
         if (remove) {
-                if (host > 0 && shape.in)
-                        remove_qdisc(run, host, TC_H_ROOT);
-                if (host > 0 && ifb > 0)
-                        remove_qdisc(run, host, TC_H_INGRESS);
-                remove_link(run, ifb);
+                remove_shape(run, step->args[0], &shape);
                 return 0;
         }
+        host = run_link(run, false, step->args[0], false);
         if (host < 0)
                 return -1;
         if (shape.in)
                 put_tbf(run, host, shape.in, shape.burst);
-        if (shape.out && ifb > 0)
-                put_tbf(run, ifb, shape.out, shape.burst);
-        else if (shape.out)
+        if (!shape.out)
+                return 0;
+        ifb = run_find(run, shape.ifb);
+        if (ifb == 0)
                 return limit_out(run, host, &shape);
+        put_tbf(run, ifb, shape.out, shape.burst);
         return 0;
 }
