@@ -122,7 +122,7 @@ function defined(definition: Definition): Entry[] {
     ['hostname', definition.hostname],
     ['tags', definition.tags.join(', ')],
     ['init', typeof init === 'string' ? init : init.join(' ')],
-    ['network', definition.network],
+    ['network', definition.network.mode],
     ['autostart', definition.autostart ? 'yes' : 'no'],
     ['restart', restartWords(restart)],
     [

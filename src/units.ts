@@ -2,6 +2,8 @@
 export type Duration = number
 /** An amount of data in bytes. */
 export type Bytes = number
+/** A rate of data in bits per second. */
+export type BitsPerSecond = number
 
 /** Milliseconds of each unit, largest first: the order in which a compound such as `1h30m` is written. */
 const TIME: readonly (readonly [unit: string, milliseconds: number])[] = [
@@ -25,9 +27,19 @@ const DATA: ReadonlyMap<string, number> = new Map([
   ['TiB', 1024 ** 4],
 ])
 
-/** JSON Schema patterns, for editors; `parseDuration` and `parseBytes` are the truth. */
+/** Bits per second of each unit, in steps of 1000 as networks count. */
+const RATE: ReadonlyMap<string, number> = new Map([
+  ['bit', 1],
+  ['kbit', 1000],
+  ['mbit', 1000 ** 2],
+  ['gbit', 1000 ** 3],
+  ['tbit', 1000 ** 4],
+])
+
+/** JSON Schema patterns, for editors; `parseDuration`, `parseBytes` and `parseRate` are the truth. */
 export const DURATION_PATTERN = '^(0|(?=.)([0-9]+d)?([0-9]+h)?([0-9]+m)?([0-9]+s)?([0-9]+ms)?)$'
 export const CPUS_PATTERN = '^[0-9]+(\\.[0-9]+)?%?$'
+export const RATE_PATTERN = '^[0-9]+(\\.[0-9]+)?[kmgt]?bit$'
 export const BYTES_PATTERN = '^[0-9]+(\\.[0-9]+)?(B|[kMGT]B|[KMGT]iB)?$'
 
 /**
@@ -104,4 +116,18 @@ export function formatBytes(bytes: Bytes): string {
   if (exact) return `${bytes / exact[1]}${exact[0]}`
   const rounded = binary.find(([, factor]) => bytes >= factor)
   return rounded ? `${(bytes / rounded[1]).toFixed(1)}${rounded[0]}` : `${bytes}B`
+}
+
+/** Reads `100mbit`, `1.5gbit`, `64kbit`; undefined when the text is no whole number of bits with a unit. */
+export function parseRate(text: string): BitsPerSecond | undefined {
+  const [, amount = '', unit = ''] = /^([0-9]+(?:\.[0-9]+)?)([a-z]+)$/.exec(text) ?? []
+  const rate = Math.round(Number(amount) * (RATE.get(unit) ?? Number.NaN) * 1000) / 1000
+  return amount !== '' && Number.isSafeInteger(rate) ? rate : undefined
+}
+
+/** Writes a rate exactly, in the largest unit that needs no more than three decimals: 1500000 is `1.5mbit`. */
+export function formatRate(rate: BitsPerSecond): string {
+  const units = [...RATE].reverse()
+  const [unit, factor] = units.find(([, size]) => rate >= size && (rate * 1000) % size === 0) ?? ['bit', 1]
+  return `${rate / factor}${unit}`
 }

@@ -122,7 +122,7 @@ export function valueNode(steps: readonly Step[], value: string): Node {
 /** Whether the value of a key is taken as text, as opposed to YAML. */
 function isText(steps: readonly Step[], value: string): boolean {
   const kind = kindAt(schemaPath(steps))
-  if (kind?.kind === 'text' || kind?.kind === 'choice') return true
+  if (kind?.kind === 'text' || kind?.kind === 'choice' || kind?.kind === 'spelled') return true
   if (kind?.kind === 'either') return !value.trimStart().startsWith('[')
   return kind?.kind === 'section' && kind.short !== undefined && !value.trimStart().startsWith('{')
 }

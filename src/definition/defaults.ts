@@ -13,7 +13,8 @@ export function defaultOf(key: Key): unknown {
 
 /** What stands in for a value that is missing or wrong, so that reading goes on and lists keep their indexes. */
 export function blank(kind: Kind): unknown {
-  if (kind.kind === 'section') return defaultsOf(kind)
+  if (kind.kind === 'spelled') return structuredClone(kind.blank)
+  if (kind.kind === 'section') return kind.shape ? structuredClone(kind.shape.blank) : defaultsOf(kind)
   if (kind.kind === 'list') return []
   if (kind.kind === 'table') return {}
   if (kind.kind === 'flag') return false

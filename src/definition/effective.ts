@@ -140,6 +140,8 @@ function plainOf(kind: Kind, value: unknown): unknown {
       return typeof value === 'string' ? value : plainOf(kind.of, value)
     case 'rlimit':
       return numberOr(writeRlimit(value as Parameters<typeof writeRlimit>[0], kind.unit))
+    case 'spelled':
+      return kind.write(value as never)
     case 'list':
       return (value as unknown[]).map(item => plainOf(kind.of, item))
     case 'section':
@@ -154,11 +156,15 @@ function plainOf(kind: Kind, value: unknown): unknown {
 }
 
 /** An item of a list on its one line: in the order of the schema, without what is a default. */
-function plainSection({keys}: Section, value: Readonly<Record<string, unknown>>): Record<string, unknown> {
+function plainSection(
+  {keys, shape}: Section,
+  value: Readonly<Record<string, unknown>>,
+): Record<string, unknown> {
+  const all = shape ? shape.write(value as never) : value
   const entries = Object.entries(keys).filter(
-    ([name, key]) => !isDeepStrictEqual(value[name], defaultOf(key)),
+    ([name, key]) => Object.hasOwn(all, name) && !isDeepStrictEqual(all[name], defaultOf(key)),
   )
-  return Object.fromEntries(entries.map(([name, {is}]) => [name, plainOf(is, value[name])]))
+  return Object.fromEntries(entries.map(([name, {is}]) => [name, plainOf(is, all[name])]))
 }
 
 function numberOr(text: string): number | string {

@@ -44,6 +44,7 @@ function fitsScalar(kind: Kind, value: unknown): boolean {
   if (kind.kind === 'bytes') return typeof value === 'string' && parseBytes(value) !== undefined
   if (kind.kind === 'flag') return typeof value === 'boolean'
   if (kind.kind === 'whole') return Number.isInteger(value)
+  if (kind.kind === 'spelled') return 'value' in kind.read(String(value))
   if (kind.kind === 'cpus') return parseCpus(String(value)) !== undefined
   if (kind.kind === 'worded') return Object.hasOwn(kind.words, String(value)) || fitsScalar(kind.of, value)
   return false

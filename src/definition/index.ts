@@ -4,14 +4,17 @@
  */
 
 export {
+  type BitsPerSecond,
   type Bytes,
   type Duration,
   formatBytes,
   formatCpus,
   formatDuration,
+  formatRate,
   parseBytes,
   parseCpus,
   parseDuration,
+  parseRate,
   writeBytes,
 } from '../units.ts'
 export {ALLOW, type AllowName} from './allow.ts'
@@ -20,10 +23,12 @@ export {CAPABILITIES, type CapabilityName, capabilityNumber} from './capabilitie
 export {formatCpuList, MAX_CPUS, parseCpuList} from './cpu-list.ts'
 export {editDefinition} from './edit.ts'
 export {type EffectiveValue, effectiveText, effectiveValues, limitValues} from './effective.ts'
+export type {Match, Protocol, Rule} from './firewall.ts'
 export {jsonSchema} from './json-schema.ts'
-export {changedKeys, definitionKeys, type KeyInfo, keyInfo} from './keys.ts'
+export {changedKeys, definitionKeys, type KeyInfo, keyInfo, keySteps} from './keys.ts'
 export type {Change, RlimitUnit, RlimitValue} from './kinds.ts'
 export {serverName} from './names.ts'
+export {DEFAULT_MODE} from './network-keys.ts'
 export {
   InvalidDefinition,
   type Loaded,
@@ -32,6 +37,7 @@ export {
   parseDefinition,
   requireValid,
 } from './parse.ts'
+export {formatPorts, type PortRange, parsePortList} from './ports.ts'
 export {type Grade, keyText, type Origin, type Path, type Problem, renderProblems} from './problems.ts'
 export {type CheckedProfile, checkProfile} from './profile-check.ts'
 export {
@@ -41,10 +47,13 @@ export {
   profileNames,
   profilesIn,
 } from './profiles.ts'
+export {type Publish, writePublish} from './publish.ts'
 export {referencePage} from './reference.ts'
 export {RLIMITS, type RlimitName} from './rlimits.ts'
 export type {
   Definition,
+  Firewall,
+  Link,
   Mount,
   MountOption,
   Network,

@@ -85,12 +85,17 @@ function kindSchema(kind: Kind, empty = false): JsonSchema {
       }
     case 'choice':
       return {oneOf: wordSchemas(kind.values)}
-    case 'list':
-      return {
+    case 'spelled':
+      return {type: ['string', 'integer'], pattern: kind.pattern}
+    case 'list': {
+      const items = kindSchema(kind.of)
+      const all = {
         type: orNull('array'),
-        items: kindSchema(kind.of),
+        items,
         ...(kind.min === undefined ? {} : {minItems: kind.min}),
       }
+      return kind.single ? {anyOf: [items, all]} : all
+    }
     case 'either':
       return {anyOf: [kindSchema(kind.text), kindSchema(kind.list)]}
     case 'table':

@@ -1,5 +1,5 @@
 import {isDeepStrictEqual} from 'node:util'
-import {type Change, type Key, type Kind, tableKind} from './kinds.ts'
+import {type Change, type Key, type Kind, type List, tableKind} from './kinds.ts'
 import {keyText, type Path} from './problems.ts'
 import {type Definition, definitionSchema} from './schema.ts'
 
@@ -83,8 +83,35 @@ function compare(
     const here = [...path, name]
     if (key.is.kind === 'section' && !key.is.open && isRecord(old) && isRecord(now))
       compare(key.is.keys, old, now, here, changed)
+    else if (key.is.kind === 'list' && areSame(key.is, old, now))
+      compareItems(key.is, old, now, here, changed)
     else changed[key.change].push(keyText(here))
   }
+}
+
+/** Whether both are lists of the same things in the same order, of which only some keys may differ. */
+function areSame({identity}: List, ...lists: [unknown, unknown]): boolean {
+  if (identity === undefined) return false
+  const [old, now] = lists.map(list =>
+    Array.isArray(list) ? list.map((item: unknown) => (isRecord(item) ? item[identity] : undefined)) : [],
+  )
+  return isDeepStrictEqual(old, now)
+}
+
+function compareItems(
+  {of}: List,
+  old: unknown,
+  now: unknown,
+  path: Path,
+  changed: Record<Change, string[]>,
+): void {
+  if (of.kind !== 'section' || !Array.isArray(old) || !Array.isArray(now)) return
+  for (const [index, item] of now.entries()) compare(of.keys, old[index], item, [...path, index], changed)
+}
+
+/** The steps of a key as messages name it, an item of a list by its number: `network.links[0].rate` has four. */
+export function keySteps(key: string): string[] {
+  return key.split(/\.|\[|\]\.?/).filter(step => step !== '')
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

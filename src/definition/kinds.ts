@@ -11,6 +11,9 @@ export interface Complaint {
   readonly suggestion?: string
 }
 
+/** A value, or what is wrong with what was written. */
+export type Read<T = unknown> = {readonly value: T} | Complaint
+
 export interface Text {
   readonly kind: 'text'
   /** What it must be, in an admin's words: `an absolute path`. */
@@ -57,12 +60,32 @@ export interface Choice {
   readonly kind: 'choice'
   /** Each value with its documentation. */
   readonly values: Readonly<Record<string, string>>
+  /** What else people write, each with the way out as a phrase: `write routed`. */
+  readonly instead?: Readonly<Record<string, string>>
+}
+
+/** A value with a notation of its own, written as one text: `8080:80/tcp`, `100mbit`. */
+export interface Spelled {
+  readonly kind: 'spelled'
+  /** What it must be, in an admin's words: `a rate such as 100mbit`. */
+  readonly expected: string
+  readonly read: (written: string) => Read
+  /** The one spelling of a value. */
+  readonly write: (value: never) => string
+  /** A pattern for editors (JSON Schema); `read` decides. */
+  readonly pattern: string
+  /** What stands for a wrong value. */
+  readonly blank: unknown
 }
 
 export interface List {
   readonly kind: 'list'
   readonly of: Kind
   readonly min?: number
+  /** One value may stand for a list of it. */
+  readonly single?: boolean
+  /** The key by which an item is the same after a change: then its keys are compared one by one. */
+  readonly identity?: string
 }
 
 /** A number of CPUs, fractions allowed: `1.5`, or `150%` of one. */
@@ -123,6 +146,17 @@ export interface Section {
   readonly instead?: (text: string) => string | undefined
   /** Keys that are known elsewhere but cannot stand here, each with the reason. */
   readonly refused?: Readonly<Record<string, string>>
+  /** What was meant by a key that is none. */
+  readonly otherwise?: (name: string) => string | undefined
+  /** Where the value is not what is written: made from the keys once all are read, and written out again. */
+  readonly shape?: Shape
+}
+
+export interface Shape<Written = never, Value = never> {
+  readonly read: (written: Written) => Read<Value>
+  readonly write: (value: Value) => Readonly<Record<string, unknown>>
+  /** What stands for a wrong value. */
+  readonly blank: Value
 }
 
 /** A text or a list, whichever is written. */
@@ -140,6 +174,7 @@ export type Kind =
   | Size
   | Cpus
   | Choice
+  | Spelled
   | Worded
   | Rlimit
   | List
@@ -193,12 +228,23 @@ export const worded = <W extends string, K extends Whole | Size>(
 
 export const rlimit = (unit: RlimitUnit): Rlimit & Typed<RlimitValue> => ({kind: 'rlimit', unit})
 
-export const choice = <V extends string>(values: Readonly<Record<V, string>>): Choice & Typed<V> => ({
-  kind: 'choice',
-  values,
-})
+export const choice = <V extends string>(
+  values: Readonly<Record<V, string>>,
+  hints: Pick<Choice, 'instead'> = {},
+): Choice & Typed<V> => ({kind: 'choice', values, ...hints})
 
-export const list = <K extends Kind>(of: K, limits: {min?: number} = {}): List & Typed<ValueOf<K>[]> => ({
+export const spelled = <T>(
+  notation: Pick<Spelled, 'expected' | 'pattern'> & {
+    read: (written: string) => Read<T>
+    write: (value: T) => string
+    blank: T
+  },
+): Spelled & Typed<T> => ({kind: 'spelled', ...notation})
+
+export const list = <K extends Kind>(
+  of: K,
+  limits: Pick<List, 'min' | 'single' | 'identity'> = {},
+): List & Typed<ValueOf<K>[]> => ({
   kind: 'list',
   of,
   ...limits,
@@ -220,8 +266,15 @@ type SectionValue<S extends Keys> = {-readonly [N in keyof S]: ValueOf<S[N]['is'
 
 export const section = <S extends Keys>(
   keys: S,
-  hints: Pick<Section, 'instead' | 'refused'> = {},
+  hints: Pick<Section, 'instead' | 'refused' | 'short'> = {},
 ): Section & Typed<SectionValue<S>> => ({kind: 'section', keys, ...hints})
+
+/** A section whose value is made from what is written in it. */
+export const shaped = <S extends Keys, T>(
+  keys: S,
+  shape: Shape<SectionValue<S>, T>,
+  hints: Pick<Section, 'instead' | 'otherwise'> = {},
+): Section & Typed<T> => ({kind: 'section', keys, shape: shape as unknown as Shape, ...hints})
 
 /** A section that keeps keys it does not know, and can be written as one text. */
 export const openSection = <S extends Keys>(

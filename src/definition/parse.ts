@@ -6,10 +6,11 @@ import {defaultsOf} from './defaults.ts'
 import {MAX_TEXT, originAt, originOf, originOfValue, parseSource, type Source} from './document.ts'
 import {complete, isWritten, type Layer, mergeLayers, ownerOf, type Values} from './layers.ts'
 import {nameComplaint} from './names.ts'
+import {link as linkSchema} from './network-keys.ts'
 import {keyText, type Origin, type Path, type Problem, renderProblems} from './problems.ts'
 import {type ProfileLookup, profileLayers, profilesIn} from './profiles.ts'
 import {MAX_PROBLEMS, type Missing, Reader} from './read.ts'
-import {type Definition, definitionSchema} from './schema.ts'
+import {type Definition, definitionSchema, type Link} from './schema.ts'
 import {SENSE} from './sense/index.ts'
 import {count} from './words.ts'
 
@@ -91,7 +92,7 @@ function readSource(source: Source, expectedName: string | undefined, options: P
     ...stillMissing([...reader.missing, ...profiles.layers.flatMap(({missing}) => missing)], merged),
   ]
   // The schema's types are those of Definition (ValueOf); the reader returns what the schema says.
-  const definition = complete(definitionSchema, merged) as Definition
+  const definition = withLinks(complete(definitionSchema, merged) as Definition, merged)
   if (
     definition.name === '' &&
     expectedName === undefined &&
@@ -145,7 +146,20 @@ function checkSense(
 }
 
 function defaults(): Definition {
-  return defaultsOf(definitionSchema) as Definition
+  return withLinks(defaultsOf(definitionSchema) as Definition, {})
+}
+
+/** What of the links depends on others: that there is one, their names by their places, `auto` where it is possible. */
+function withLinks(definition: Definition, written: Values): Definition {
+  const {network} = definition
+  const isLeftOut = network.mode === 'links' && !isWritten(written, ['network', 'links'])
+  const given = isLeftOut ? [defaultsOf(linkSchema) as Link] : network.links
+  const links = given.map((link, index) => ({
+    ...link,
+    name: link.name || `eth${index}`,
+    addresses: link.mode === 'routed' && link.addresses.length === 0 ? ['auto'] : link.addresses,
+  }))
+  return {...definition, network: {...network, links}}
 }
 
 /** The defaults that come from elsewhere: the name from the file, the host name from the name. */

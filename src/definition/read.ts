@@ -13,7 +13,16 @@ import {nearest} from '../nearest.ts'
 import {blank, defaultOf} from './defaults.ts'
 import {describe, keyName, originAt, type Place, placeOf, type Source} from './document.ts'
 import {isAlso, listHint, sameElsewhere, sectionHint, tableHint, UNBOUNDED, whereElse} from './hints.ts'
-import {type Either, type Key, type Kind, type List, type Section, type Table, tableKind} from './kinds.ts'
+import {
+  type Either,
+  type Key,
+  type Kind,
+  type List,
+  type Section,
+  type Shape,
+  type Table,
+  tableKind,
+} from './kinds.ts'
 import {keyText, type Path, type Problem} from './problems.ts'
 import {RLIMIT_EXPECTED} from './rlimits.ts'
 import {controlComplaint, found, readScalar, type ScalarKind} from './scalars.ts'
@@ -106,6 +115,7 @@ export class Reader {
       return value === undefined ? undefined : {[short]: value}
     }
     // A map, as a key may be called __proto__.
+    const before = this.problems.length
     const values = new Map<string, unknown>()
     const meant = new Set<string>()
     for (const [name, pair] of this.#pairs(node, path)) {
@@ -118,7 +128,21 @@ export class Reader {
       } else if (kind.open) values.set(name, this.#plain(pair.value, [...path, name]))
       else meant.add(this.#unknown(kind, name, pair, path) ?? '')
     }
-    return this.#completeSection(kind, values, node, path, meant)
+    const written = this.#completeSection(kind, values, node, path, meant)
+    return kind.shape ? this.#shape(kind.shape, written, node, path, before) : written
+  }
+
+  /** Undefined when something in it is wrong: what it would be then, nobody can say. */
+  #shape(
+    shape: Shape,
+    written: Record<string, unknown>,
+    node: unknown,
+    path: Path,
+    problemsBefore: number,
+  ): unknown {
+    if (this.problems.length > problemsBefore) return undefined
+    const read = shape.read(written as never)
+    return 'says' in read ? this.#wrong(node, path, read.says, read.suggestion) : read.value
   }
 
   #readKey(key: Key, pair: Pair, path: Path): unknown {
@@ -175,7 +199,9 @@ export class Reader {
     const elsewhere = sameElsewhere(kind, name, path)
     const near =
       known.find(key => isAlso(kind.keys[key], name)) ?? (elsewhere ? undefined : nearest(name, known))
-    const suggestion = near ? `did you mean ${near}?` : (elsewhere ?? whereElse(kind, name, path))
+    const suggestion = near
+      ? `did you mean ${near}?`
+      : (kind.otherwise?.(name) ?? elsewhere ?? whereElse(kind, name, path))
     this.report(pair.key, [...path, name], `unknown key ${keyText([...path, name])}`, suggestion)
     return near
   }
@@ -199,6 +225,7 @@ export class Reader {
   }
 
   #list(kind: List, node: unknown, path: Path): unknown {
+    if (kind.single && !isSeq(node)) return this.#one(kind, node, path)
     if (!isSeq(node)) return this.#wrong(node, path, `must be a list, not ${found(node)}`, listHint(node))
     if (node.items.length < (kind.min ?? 0)) return this.#wrong(node, path, 'must not be an empty list')
     if (node.items.length > MAX_ITEMS) {
@@ -215,6 +242,12 @@ export class Reader {
     })
     this.#lists--
     return items
+  }
+
+  /** One value that stands for a list of it. */
+  #one(kind: List, node: unknown, path: Path): unknown {
+    const value = this.read(kind.of, node, path)
+    return value === undefined ? undefined : [value]
   }
 
   #either(kind: Either, node: unknown, path: Path): unknown {
@@ -382,6 +415,8 @@ function expected(kind: Kind): string {
       return 'an amount of data such as 1MiB'
     case 'cpus':
       return 'a number of CPUs such as 1.5 or 150%'
+    case 'spelled':
+      return kind.expected
     case 'worded':
       return `${expected(kind.of)} or ${either(Object.keys(kind.words))}`
     case 'rlimit':
@@ -396,7 +431,9 @@ function expected(kind: Kind): string {
       return 'a mapping of names to values'
     case 'section': {
       const keys = Object.keys(kind.keys)
-      if (kind.short !== undefined) return 'a name or a mapping'
+      const short = kind.short === undefined ? undefined : kind.keys[kind.short]?.is
+      if (short?.kind === 'choice') return `${Object.keys(short.values).join(', ')} or a mapping`
+      if (short) return 'a name or a mapping'
       return keys.length > 5 ? 'a mapping of keys to values' : `a mapping (${keys.join(', ')})`
     }
   }

@@ -128,6 +128,8 @@ function typeOf(kind: Kind): string {
       return `an amount of data from ${formatBytes(kind.min)} to ${formatBytes(kind.max)}`
     case 'cpus':
       return `a number of CPUs from ${kind.min} to ${kind.max}, or percent of one`
+    case 'spelled':
+      return kind.expected
     case 'worded':
       return `${typeOf(kind.of)}, or ${either(Object.keys(kind.words).map(word => `\`${word}\``))}`
     case 'rlimit':
@@ -135,6 +137,7 @@ function typeOf(kind: Kind): string {
     case 'choice':
       return either(Object.keys(kind.values).map(value => `\`${value}\``))
     case 'list':
+      if (kind.single) return `${typeOf(kind.of)}, or a list`
       return kind.of.kind === 'section'
         ? 'a list of mappings'
         : kind.of.kind === 'choice'
@@ -142,8 +145,11 @@ function typeOf(kind: Kind): string {
           : 'a list'
     case 'table':
       return 'a mapping of names to values'
-    case 'section':
-      return kind.short === undefined ? 'a mapping' : 'a name or a mapping'
+    case 'section': {
+      const short = kind.short === undefined ? undefined : kind.keys[kind.short]?.is
+      if (short?.kind === 'choice') return `${typeOf(short)}, or a mapping`
+      return short === undefined ? 'a mapping' : 'a name or a mapping'
+    }
     case 'either':
       return kind.text.expected
   }

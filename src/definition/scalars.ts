@@ -7,14 +7,24 @@ import {nearest} from '../nearest.ts'
 import {formatBytes, formatDuration, parseBytes, parseCpus, parseDuration} from '../units.ts'
 import {describe} from './document.ts'
 import {bytesHint, cpusHint, durationHint, flagHint, wordHint} from './hints.ts'
-import type {Choice, Complaint, Cpus, Kind, Rlimit, Size, Span, Text, Whole, Worded} from './kinds.ts'
+import type {
+  Choice,
+  Complaint,
+  Cpus,
+  Kind,
+  Read,
+  Rlimit,
+  Size,
+  Span,
+  Spelled,
+  Text,
+  Whole,
+  Worded,
+} from './kinds.ts'
 import {readRlimit} from './rlimits.ts'
 import {CONTROL, either, quote} from './words.ts'
 
 export type ScalarKind = Exclude<Kind, {kind: 'section' | 'table' | 'list' | 'either'}>
-
-/** A value, or a complaint that reads on after the key. */
-export type Read = {readonly value: unknown} | Complaint
 
 /** Texts are at most as long, unless their kind says otherwise. */
 const MAX_LENGTH = 4096
@@ -37,6 +47,8 @@ export function readScalar(kind: ScalarKind, node: Scalar): Read {
       return readCpus(kind, node)
     case 'choice':
       return readChoice(kind, node)
+    case 'spelled':
+      return readSpelled(kind, node)
     case 'worded':
       return readWorded(kind, node)
     case 'rlimit':
@@ -122,6 +134,11 @@ function readRlimitNode(kind: Rlimit, node: Scalar): Read {
   return readRlimit(written(node), kind.unit)
 }
 
+function readSpelled(kind: Spelled, node: Scalar): Read {
+  const text = written(node)
+  return controlComplaint(text) ?? kind.read(text)
+}
+
 /** The text of a value that YAML may have taken for a number. */
 function written(node: Scalar): string {
   return typeof node.value === 'string' ? node.value : (node.source ?? String(node.value))
@@ -130,7 +147,11 @@ function written(node: Scalar): string {
 function readChoice(kind: Choice, node: Scalar): Read {
   const known = Object.keys(kind.values)
   if (typeof node.value === 'string' && known.includes(node.value)) return {value: node.value}
-  const near = nearest(String(node.value), known)
+  const word = String(node.value)
+  const {instead = {}} = kind
+  if (Object.hasOwn(instead, word.toLowerCase()))
+    return wrong(`must be ${either(known)}`, node, instead[word.toLowerCase()])
+  const near = nearest(word, known)
   return wrong(`must be ${either(known)}`, node, near && `did you mean ${near}?`)
 }
 

@@ -24,6 +24,7 @@ import {
   whole,
 } from './kinds.ts'
 import {NAME_PATTERN} from './names.ts'
+import {network, project} from './network-keys.ts'
 import {enforce, limits, profiles, resources, sysctl} from './resource-keys.ts'
 
 const SECOND = 1000
@@ -385,13 +386,19 @@ export const definitionSchema = section({
       aka: ['log', 'logs', 'logging'],
     },
   ),
-  network: key(
-    choice({
-      none: 'Loopback only.',
-      host: 'The interfaces, addresses and ports of the host. The server can talk to services that listen on localhost of the host.',
-    }),
-    {says: 'What network the server sees.', example: 'host', change: 'restart', default: 'none'},
-  ),
+  project: key(project, {
+    says: 'Servers of one project reach each other and know each other by name; servers of different projects do neither, unless a rule of a firewall says so.',
+    example: 'miller',
+    change: 'restart',
+    default: 'default',
+    aka: ['tenant', 'customer', 'namespace', 'zone', 'stack'],
+  }),
+  network: group(network, {
+    says: 'The network of the server. `none` and `host` are short for `{mode: none}` and `{mode: host}`.',
+    example: '{links: [{addresses: [auto]}], publish: ["8080:80/tcp"], firewall: {in: deny}}',
+    change: 'restart',
+    aka: ['net', 'networking'],
+  }),
 })
 
 const {name: _name, profiles: _profiles, ...profileKeys} = definitionSchema.keys
@@ -410,5 +417,7 @@ export type Mount = Definition['mounts'][number]
 export type MountOption = Mount['options'][number]
 export type RestartPolicy = Definition['restart']['policy']
 export type Network = Definition['network']
+export type Link = Network['links'][number]
+export type Firewall = Network['firewall']
 export type Resources = Definition['resources']
 export type Rates = Resources['io']['read']

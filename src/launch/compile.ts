@@ -57,7 +57,7 @@ function namespaceSteps({loaded, server}: LaunchInput): LaunchStep[] {
   return [
     own('cgroup', server.cgroup),
     own('user-namespace', String(server.idBase), String(IDS_PER_SERVER)),
-    ...(loaded.definition.network === 'none' ? [own('network-namespace')] : []),
+    ...(loaded.definition.network.mode === 'none' ? [own('network-namespace')] : []),
     own('guest-namespaces'),
   ]
 }
@@ -68,7 +68,7 @@ function guestSteps(input: LaunchInput, init: InitChoice): LaunchStep[] {
   const {definition} = loaded
   return [
     from(loaded, ['hostname'], 'hostname', definition.hostname),
-    ...(definition.network === 'none' ? [own('loopback')] : []),
+    ...(definition.network.mode === 'none' ? [own('loopback')] : []),
     ...sysctlSteps(loaded, 'sysctl'),
     own('root'),
     from(loaded, ['hostname'], 'file', '/etc/hostname', '644', `${definition.hostname}\n`),

@@ -1,7 +1,14 @@
 import {createHash} from 'node:crypto'
 import {rm} from 'node:fs/promises'
 import {basename} from 'node:path'
-import {changedKeys, type Definition, formatCpuList, keyText, type Loaded} from '../definition/index.ts'
+import {
+  changedKeys,
+  type Definition,
+  formatCpuList,
+  keySteps,
+  keyText,
+  type Loaded,
+} from '../definition/index.ts'
 import {serverPaths, writeFileAtomic} from '../host/index.ts'
 import {
   applySteps,
@@ -27,6 +34,7 @@ import {
   readUnenforced,
   sharesWithOthers,
   toUnenforced,
+  triedFacts,
 } from './limits.ts'
 import {claimOf, lockSharing, startedDefinition} from './neighbours.ts'
 import {loadValid} from './plan.ts'
@@ -59,7 +67,8 @@ export async function changeLive(
   if (started === undefined) return await commit() // an older vps started it, and set no limits
   const shares = sharesWithOthers(context, started) || sharesWithOthers(context, after.definition)
   await using _sharing = shares ? await lockSharing(paths, 'set', context.progress) : undefined
-  const facts = await factsFor(context, name, started, after.definition)
+  const found = await factsFor(context, name, started, after.definition)
+  const facts = await triedFacts(context, found, after.definition, true)
   const group = {directory: state.cgroup, systemd: facts.cgroups.systemd}
   const own = claimOf(paths, name, guestGroup(state), started)
   const wanted = desiredLive(context, name, {definition: after.definition, own, facts})
@@ -185,7 +194,7 @@ async function fold(
 ): Promise<void> {
   const files = serverPaths(paths, name)
   const folded = structuredClone(after) as Record<string, unknown>
-  for (const key of changedKeys(started, after).restart) copyKey(started, folded, key.split('.'))
+  for (const key of changedKeys(started, after).restart) copyKey(started, folded, keySteps(key))
   const write = async (file: string, value: unknown): Promise<void> =>
     await writeFileAtomic(file, `${JSON.stringify(value)}\n`, {mode: 0o600, sync: false})
   await write(files.startedDefinition, folded)

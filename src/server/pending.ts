@@ -1,4 +1,4 @@
-import {changedKeys, type Definition, keyText, type Loaded} from '../definition/index.ts'
+import {changedKeys, type Definition, keySteps, keyText, type Loaded} from '../definition/index.ts'
 import {
   desiredLimits,
   identityOf,
@@ -28,7 +28,7 @@ export async function pendingChanges(
     running: valueAt(started, key),
     file: valueAt(definition, key),
   }))
-  const facts = await factsFor({paths}, name, definition)
+  const facts = await factsFor({paths}, name, started, definition)
   const own = claimOf(paths, name, guestGroup(state), started)
   const wanted = wantedLimits(definition, own, facts)
   const known = new Set(wanted.map(identityOf))
@@ -57,7 +57,8 @@ function wantedLimits(
 }
 
 function valueAt(definition: Definition, key: string): unknown {
-  return key
-    .split('.')
-    .reduce<unknown>((value, step) => (value as Record<string, unknown> | undefined)?.[step], definition)
+  return keySteps(key).reduce<unknown>(
+    (value, step) => (value as Record<string, unknown> | undefined)?.[step],
+    definition,
+  )
 }

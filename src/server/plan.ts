@@ -52,6 +52,7 @@ export async function planLoaded(
   const {paths, config, progress} = context
   const files = serverPaths(paths, name)
   const {definition} = loaded
+  refuseLinks(loaded)
   const record = requireRecord(context, name)
   const image = await showImage(record.image, {paths})
   if (image.template !== definition.template.name)
@@ -81,6 +82,15 @@ export async function planLoaded(
   })
   const settings = place.systemd ? {...plan.settings, [AWAIT_SCOPE]: '1'} : plan.settings
   return {plan: {...plan, settings}, definition, limits}
+}
+
+/** Until links are made. */
+function refuseLinks({definition, origin}: Loaded): void {
+  if (definition.network.mode !== 'links') return
+  const {file, line, column} = origin(['network'])
+  throw new VpsError('NOT_YET', `${file}:${line}:${column}: network: links cannot be made yet`, {
+    suggestions: ['write network: none, or network: host'],
+  })
 }
 
 function requireRecord({paths}: Context, name: string): ServerRecord {

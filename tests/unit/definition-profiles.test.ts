@@ -190,7 +190,7 @@ describe('problems of profiles', () => {
   test('are shown with the line of their file', () => {
     const loaded = read('# one\n# two\nprofiles: [bad]\n', {bad: '# first\nnme: x\n'})
     expect(renderProblems(loaded.problems, loaded.texts)).toBe(
-      '/p/bad.yaml:2:1: error: unknown key nme\n    2 | nme: x\n      | ^^^\n      = the keys here are description, tags, template, hostname, init, env, mounts, security, resources, limits, sysctl, enforce, restart, autostart, stop, console, network',
+      '/p/bad.yaml:2:1: error: unknown key nme\n    2 | nme: x\n      | ^^^\n      = the keys here are description, tags, template, hostname, init, env, mounts, security, resources, limits, sysctl, enforce, restart, autostart, stop, console, project, network',
     )
     expect(() => requireValid(loaded)).toThrow(
       '/s/web1.yaml has 1 error\n/p/bad.yaml:2:1: error: unknown key nme',
@@ -336,7 +336,7 @@ describe('what counts, in words', () => {
       '  - {source: /srv/b, target: /b, readonly: true} # base.yaml:10:5',
       '  nofile: 1024:4096 # small.yaml:5:10',
       '  net.core.somaxconn: "1024" # web1.yaml:4:10',
-      'network: none # default',
+      '  mode: none # default',
     ])
       expect(text).toContain(`${line}\n`)
   })

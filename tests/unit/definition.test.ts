@@ -37,6 +37,15 @@ const NO_LIMITS = {
   misc: {},
 } satisfies Definition['resources']
 
+const NO_NETWORK = {
+  mode: 'none',
+  links: [],
+  publish: [],
+  firewall: {in: 'allow', out: 'allow', rules: []},
+  connections: 65_536,
+  dns: [],
+} satisfies Definition['network']
+
 const MIB = 1024 ** 2
 
 /** What good/every-key.yaml says about limits. */
@@ -123,7 +132,8 @@ describe('good definitions', () => {
       autostart: true,
       stop: {signal: 'SIGRTMIN+3', timeout: 90_000},
       console: {size: 1_572_864, files: 8},
-      network: 'none',
+      project: 'default',
+      network: NO_NETWORK,
       ...EVERY_LIMIT,
     } satisfies Definition)
   })
@@ -144,7 +154,8 @@ describe('good definitions', () => {
       autostart: false,
       stop: {signal: 'auto', timeout: 30_000},
       console: {size: 1_048_576, files: 4},
-      network: 'none',
+      project: 'default',
+      network: NO_NETWORK,
       profiles: [],
       resources: NO_LIMITS,
       limits: {},
@@ -457,6 +468,24 @@ describe('the tables', () => {
   })
 })
 
+/** What an example of one key needs beside it. */
+const COMPANIONS: Readonly<Record<string, readonly string[]>> = {
+  'cpu.burst': ['limit: 1'],
+  'rate.burst': ['in: 100mbit'],
+  'devices[]': ['device: /dev/sdb'],
+  'mounts[]': ['source: /srv/a', 'target: /srv/b'],
+  'network.mode': [],
+  network: ['mode: links'],
+  'links[].mode': ['bridge: br0'],
+  'links[].bridge': ['mode: bridge'],
+  'links[].vlan': ['mode: bridge', 'bridge: br0'],
+  'links[].parent': ['mode: macvlan'],
+  'links[].gateway': ['mode: macvlan', 'parent: eth0', 'addresses: [192.0.2.10/24, "2001:db8::10/64"]'],
+  'rules[].direction': ['allow: any'],
+  'rules[].from': ['allow: tcp/22'],
+  'rules[].to': ['deny: any'],
+}
+
 describe('documentation', () => {
   test('is as generated', () => {
     const script = fileURLToPath(new URL('../../scripts/generate-definition-docs.ts', import.meta.url))
@@ -476,13 +505,11 @@ describe('documentation', () => {
         .split('.')
         .slice(0, -1)
         .reduceRight((inner, step) => {
-          if (!step.endsWith('[]')) {
-            // A burst is only good with a limit.
-            return `${step}: {${inner}${inner.startsWith('burst:') ? ', limit: 1' : ''}}`
-          }
-          const needed = step === 'devices[]' ? ['device: /dev/sdb'] : ['source: /srv/a', 'target: /srv/b']
-          const rest = needed.filter(line => !inner.startsWith(line.slice(0, 7)))
-          return `${step.slice(0, -2)}: [{${[inner, ...rest].join(', ')}}]`
+          const needed = (COMPANIONS[`${step}.${inner.split(':')[0]}`] ?? COMPANIONS[step] ?? []).filter(
+            line => !inner.startsWith(line.slice(0, line.indexOf(':') + 1)),
+          )
+          const mapping = `{${[inner, ...needed].join(', ')}}`
+          return step.endsWith('[]') ? `${step.slice(0, -2)}: [${mapping}]` : `${step}: ${mapping}`
         }, example)
       const profiles = (name: string) => ({file: `${name}.yaml`, text: ''})
       const {problems} = parseDefinition(yaml, {file: 'web1.yaml', profiles})

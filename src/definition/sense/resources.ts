@@ -284,7 +284,7 @@ export const sysctlsOnce: Rule = ({definition, report}) => {
 }
 
 export const sysctlsAreOfItsOwnNetwork: Rule = ({definition, report}) => {
-  if (definition.network !== 'host') return
+  if (definition.network.mode !== 'host') return
   for (const name of Object.keys(definition.sysctl)) {
     if (!sysctlPath(name).startsWith('net/')) continue
     const message = `sysctl: ${name} belongs to the network, which is that of the host with network: host`

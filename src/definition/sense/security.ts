@@ -57,7 +57,7 @@ export const allowHasItsCapability: Rule = ({definition, report}) => {
  * (user_namespaces(7)).
  */
 export const hostNetworkHasNoMaster: Rule = ({definition, report}) => {
-  if (definition.network !== 'host') return
+  if (definition.network.mode !== 'host') return
   const {allow, capabilities} = definition.security
   for (const name of ['net_admin', 'net_raw', 'net_bind_service']) {
     const index = capabilities.add.indexOf(name)
