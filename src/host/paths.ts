@@ -23,6 +23,10 @@ export interface HostPaths {
   readonly servers: string
   /** `var/lib/vps/ids`, one symbolic link per id range in use */
   readonly ids: string
+  /** `var/lib/vps/addresses`, one symbolic link per address or prefix that a server has */
+  readonly addresses: string
+  /** `var/lib/vps/projects`, one symbolic link per number of a project */
+  readonly projects: string
   /** `var/lib/vps/cache` */
   readonly cache: string
   /** `var/lib/vps/cache/seccomp` */
@@ -31,6 +35,8 @@ export interface HostPaths {
   readonly locks: string
   /** `run/vps/servers` */
   readonly runServers: string
+  /** `run/vps/network`: what was done to the host's network for all servers together. */
+  readonly runNetwork: string
   /** Name of the directory below the cgroup2 mount that holds this host's servers. */
   readonly cgroupName: string
 }
@@ -47,6 +53,8 @@ export interface ServerPaths {
   readonly console: string
   /** How init ended last; text. */
   readonly exit: string
+  /** The addresses that the server has, by link; JSON. A copy of its part of `HostPaths.addresses`. */
+  readonly addresses: string
   readonly run: string
   readonly state: string
   readonly socket: string
@@ -83,10 +91,13 @@ export function hostPaths(root: string = process.env.VPS_ROOT ?? ''): HostPaths 
     images: join(lib, 'images'),
     servers: join(lib, 'servers'),
     ids: join(lib, 'ids'),
+    addresses: join(lib, 'addresses'),
+    projects: join(lib, 'projects'),
     cache: join(lib, 'cache'),
     seccompCache: join(lib, 'cache', 'seccomp'),
     locks: join(run, 'locks'),
     runServers: join(run, 'servers'),
+    runNetwork: join(run, 'network'),
     cgroupName: base === '' ? 'vps' : `vps-${shortHash(base)}`,
   }
 }
@@ -114,7 +125,7 @@ export function serverPaths(paths: HostPaths, name: string): ServerPaths {
 /** The parts of a server's storage directory, wherever it stands (a journal has the same parts). */
 export function storagePaths(
   storage: string,
-): Pick<ServerPaths, 'storage' | 'record' | 'upper' | 'work' | 'log' | 'console' | 'exit'> {
+): Pick<ServerPaths, 'storage' | 'record' | 'upper' | 'work' | 'log' | 'console' | 'exit' | 'addresses'> {
   return {
     storage,
     record: `${storage}/server.json`,
@@ -123,6 +134,7 @@ export function storagePaths(
     log: `${storage}/log`,
     console: `${storage}/log/console.log`,
     exit: `${storage}/exit`,
+    addresses: `${storage}/addresses`,
   }
 }
 
