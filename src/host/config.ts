@@ -1,7 +1,8 @@
 import {readFile} from 'node:fs/promises'
 import {ExitCode, VpsError} from '../errors.ts'
-import {nearest} from '../nearest.ts'
 import {type Duration, formatDuration, parseDuration} from '../units.ts'
+import {isMap, refuseUnknown} from './config-map.ts'
+import {DEFAULT_NETWORK, type NetworkConfig, readNetwork} from './config-network.ts'
 import {ifMissing} from './errno.ts'
 import type {HostPaths} from './paths.ts'
 
@@ -37,6 +38,7 @@ export interface HostConfig {
   readonly ids: IdRange
   readonly overcommit: Overcommit
   readonly accounting: Accounting
+  readonly network: NetworkConfig
 }
 
 export const DEFAULT_CONFIG: HostConfig = {
@@ -44,6 +46,7 @@ export const DEFAULT_CONFIG: HostConfig = {
   ids: {first: 0x7000_0000, count: 0x0ffe_0000},
   overcommit: {cpu: 4, memory: 1, guarantee: 1, pids: 1},
   accounting: {interval: 300_000},
+  network: DEFAULT_NETWORK,
 }
 
 /** Reads `host.yaml`; a missing file means the defaults. @throws VpsError BAD_HOST_CONFIG (exit 2) naming every problem */
@@ -66,6 +69,7 @@ export async function parseHostConfig(text: string, file: string): Promise<HostC
     ids: section('ids', ids, '{first: 1879048192, count: 268304384}', wholeNumber),
     overcommit: section('overcommit', overcommit, '{cpu: 4, memory: 1.5}', factor),
     accounting: section('accounting', accounting, '{interval: 5m}', interval),
+    network: readNetwork(top.network, problems),
   }
   checkRange(config.ids, problems)
   if (problems.length > 0) throw badConfig(file, problems)
@@ -140,25 +144,6 @@ function checkRange({first, count}: IdRange, problems: string[]): void {
   if (count < IDS_PER_SERVER)
     problems.push(`ids.count must be at least ${IDS_PER_SERVER}: one server needs that many`)
   if (first + count > 0xffff_ffff) problems.push('ids.first + ids.count must stay below 4294967295')
-}
-
-function refuseUnknown(
-  map: Record<string, unknown>,
-  known: readonly string[],
-  prefix: string,
-  problems: string[],
-): void {
-  for (const key of Object.keys(map)) {
-    if (known.includes(key)) continue
-    const near = nearest(key, known)
-    problems.push(
-      `unknown key ${prefix}${key} (${near === undefined ? `known: ${known.join(', ')}` : `did you mean ${near}?`})`,
-    )
-  }
-}
-
-function isMap(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 function badConfig(file: string, problems: readonly string[]): VpsError {

@@ -21,6 +21,7 @@ export {
   parseHostConfig,
   readHostConfig,
 } from './config.ts'
+export {DEFAULT_NETWORK, type NetworkConfig, type Pool} from './config-network.ts'
 export {type Check, checkHost} from './doctor.ts'
 export {errno, ifMissing, writeError} from './errno.ts'
 export {

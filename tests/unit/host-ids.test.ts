@@ -127,13 +127,14 @@ describe('host.yaml', () => {
       ids: DEFAULT_CONFIG.ids,
       overcommit: {cpu: 4, memory: 1.5, guarantee: 1, pids: 1},
       accounting: {interval: 0},
+      network: DEFAULT_CONFIG.network,
     })
     expect((await parseHostConfig('accounting: {interval: 90s}', 'h')).accounting.interval).toBe(90_000)
   })
 
   test.each([
     ['ids: {frist: 1}', 'unknown key ids.frist (did you mean first?)'],
-    ['servers: []', 'unknown key servers (known: ids, overcommit, accounting)'],
+    ['servers: []', 'unknown key servers (known: ids, overcommit, accounting, network)'],
     ['ids: {first: 1000}', "ids.first must be at least 65536: lower ids are the host's own"],
     ['ids: {count: 10}', 'ids.count must be at least 65536: one server needs that many'],
     ['ids: {first: 4294901760, count: 65536}', 'ids.first + ids.count must stay below 4294967295'],
