@@ -60,13 +60,22 @@ static void forget_inside(struct network *network)
         network->count = 0;
 }
 
+/* Those that nothing lies on, such as the port of a bridge. */
+static int bring_up_links(struct run *run)
+{
+        for (size_t i = 0; i < run->plan->count; i++)
+                if (is_ours(&run->plan->steps[i]) && network_bring_up(run, (int)i) < 0)
+                        return -1;
+        return 0;
+}
+
 static int add_links(struct run *run)
 {
         for (size_t i = 0; i < run->plan->count; i++)
                 if (is_ours(&run->plan->steps[i]) && !step_is(&run->plan->steps[i], "nft-element") &&
                     network_run_step(run, (int)i, false) < 0)
                         return -1;
-        return run_flush(run);
+        return bring_up_links(run) < 0 ? -1 : run_flush(run);
 }
 
 static int refuse_removals(const struct plan *plan, struct fault *fault)

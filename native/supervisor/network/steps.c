@@ -35,6 +35,19 @@ int network_run_step(struct run *run, int step, bool remove)
         return fault_set(run->fault, ENOSYS, "plan", it->op->name);
 }
 
+int network_bring_up(struct run *run, int step)
+{
+        const struct step *it = &run->plan->steps[step];
+        bool veth = step_is(it, "link-veth");
+
+        run->step = step;
+        if (!veth && !step_is(it, "link-macvlan") && !step_is(it, "link-physical"))
+                return 0;
+        if (run_link(run, true, it->args[0], true) < 0)
+                return -1;
+        return veth && run_link(run, false, it->args[1], true) < 0 ? -1 : 0;
+}
+
 bool network_makes_link(const struct step *step)
 {
         for (int i = 0; i < ACTIONS; i++)

@@ -7,6 +7,8 @@
 
 /* Runs one step of any kind but nft-element (elements.h). */
 int network_run_step(struct run *run, int step, bool remove);
+/* Brings the link up that a step has made, both ends of it, unless it is. */
+int network_bring_up(struct run *run, int step);
 /* Whether what the step made is gone only when it is removed by itself, not with a link. */
 bool network_makes_link(const struct step *step);
 
