@@ -67,6 +67,17 @@ function ceilings(
 
 function isEnforceable(wishes: Wishes, key: Path, backing: Backing, way: 'read' | 'write'): boolean {
   if (!wishes.allows(key, 'io') || !hasDevice(wishes, key, backing)) return false
+  const idle = backing.devices.filter(({number}) => wishes.facts.ineffective.has(number))
+  if (idle.length > 0) {
+    const names = idle.map(({name}) => name).join(', ')
+    wishes.refuse(
+      key,
+      'io',
+      `io.max has no effect on ${names}: a ceiling was tried and did not hold`,
+      'use a disk on which it has',
+    )
+    return false
+  }
   if (way === 'read') return true
   if (backing.fileSystem !== '' && !WRITEBACK.has(backing.fileSystem)) {
     wishes.refuse(

@@ -29,6 +29,8 @@ export interface ResourceFacts {
   readonly devices: ReadonlyMap<string, Backing>
   /** `MAJOR:MINOR` of the disks whose io.cost model is on. */
   readonly costModels: ReadonlySet<string>
+  /** `MAJOR:MINOR` of those on which io.max was tried and had no effect; see `ineffectiveDevices`. */
+  readonly ineffective: ReadonlySet<string>
   /** Sizes as the kernel spells them, with their bytes: `2MB`. */
   readonly hugepages: ReadonlyMap<string, number>
   readonly rdma: readonly string[]
@@ -73,6 +75,7 @@ export async function resourceFacts(
     storage: backing,
     devices: new Map(others),
     costModels: cost,
+    ineffective: new Set(),
     hugepages: pages,
     rdma,
     misc: misc.map(line => line.split(' ')[0] ?? ''),

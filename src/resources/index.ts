@@ -28,6 +28,7 @@ export {
   undoSteps,
   withoutLimit,
 } from './live.ts'
+export {ineffectiveDevices} from './measure.ts'
 export {balanceProtection, isProtected, requireMemory} from './protection.ts'
 export {enterScope, leaveScope, setUnitProperties, stopUnit} from './scope.ts'
 export {type UnitProperty, unitProperty} from './unit.ts'

@@ -4,6 +4,7 @@ import {setTimeout as sleep} from 'node:timers/promises'
 import {formatBytes, formatCpuList, keyText} from '../definition/index.ts'
 import {ExitCode, VpsError} from '../errors.ts'
 import {errno, ifMissing} from '../host/index.ts'
+import {inMiB} from './bytes.ts'
 import type {ResourceFacts} from './facts.ts'
 import {awaitLimit, groupDirectory, notKept, readLimit, WRITTEN_MS} from './group-files.ts'
 import {identityOf, type Limit, unlimited} from './limit.ts'
@@ -188,11 +189,6 @@ async function shrinkMemory(
     `memory cannot shrink to ${formatBytes(wanted)}: ${inMiB(present)} are in use, and the server gives no more back`,
     {suggestions: ['stop something in the server first, or allow more'], exitCode: ExitCode.wrongState},
   )
-}
-
-function inMiB(bytes: number): string {
-  const MIB = 1024 ** 2
-  return formatBytes(Math.ceil(bytes / MIB) * MIB)
 }
 
 /** memory.reclaim came with Linux 5.19. EAGAIN: less than that could be taken back. */

@@ -1,8 +1,8 @@
 import {readdir, readFile, writeFile} from 'node:fs/promises'
 import {basename, dirname, join} from 'node:path'
-import {formatBytes} from '../definition/index.ts'
 import {ExitCode, VpsError} from '../errors.ts'
 import {ifMissing} from '../host/index.ts'
+import {inMiB} from './bytes.ts'
 import type {CgroupPlace} from './cgroup-place.ts'
 import type {ResourceFacts} from './facts.ts'
 import type {Limit} from './limit.ts'
@@ -64,7 +64,7 @@ export async function requireMemory(
   if (taken + Number(own.value) <= facts.memoryBytes) return
   throw new VpsError(
     'NO_MEMORY',
-    `cannot guarantee ${formatBytes(Number(own.value))}: ${formatBytes(taken)} of the host's ${formatBytes(facts.memoryBytes)} are guaranteed to running servers`,
+    `cannot guarantee ${inMiB(Number(own.value))}: ${inMiB(taken)} of the host's ${inMiB(facts.memoryBytes)} are guaranteed to running servers`,
     {
       suggestions: ['ask for a smaller `memory.guarantee`, or stop a server that has one'],
       exitCode: ExitCode.wrongState,

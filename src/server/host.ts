@@ -126,7 +126,7 @@ export class Host {
   async explain(name: string, options: LimitOptions & VerbOptions = {}): Promise<ExplainedPlan> {
     const context = this.#context(options.progress)
     requireServer(context, name)
-    const {plan} = await planStart(context, name, options)
+    const {plan} = await planStart(context, name, {...options, dryRun: true})
     return {...plan, text: explain(plan)}
   }
 

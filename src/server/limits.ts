@@ -9,6 +9,7 @@ import {
   type CpuAssignment,
   type CpuClaim,
   desiredLimits,
+  ineffectiveDevices,
   type Limit,
   NoCpus,
   type ResourceFacts,
@@ -23,6 +24,8 @@ import type {Context, Unenforced} from './types.ts'
 export interface LimitOptions {
   /** Starts without the limits that this host cannot keep, and remembers which. */
   readonly allowUnenforced?: boolean | undefined
+  /** Tries nothing out on the host: what is not known yet counts as fine. */
+  readonly dryRun?: boolean | undefined
 }
 
 /** What a start makes of `resources`. */
@@ -51,10 +54,10 @@ export async function planLimits(
   context: Context,
   name: string,
   loaded: Loaded,
-  {allowUnenforced}: LimitOptions,
+  {allowUnenforced, dryRun}: LimitOptions,
 ): Promise<StartLimits> {
   const {definition} = loaded
-  const facts = await factsFor(context, name, definition)
+  const facts = await triedFacts(context, await factsFor(context, name, definition), definition, !dryRun)
   const {limits, unenforceable} = desiredLimits(
     definition,
     facts,
@@ -76,6 +79,27 @@ export async function planLimits(
     unenforced: unenforceable.map(toUnenforced),
     dedicated: limits.find(isDedicated)?.value ?? null,
   }
+}
+
+/** `facts`, and on which of the devices that `definition` puts ceilings on these have no effect. */
+export async function triedFacts(
+  {paths, progress}: Pick<Context, 'paths' | 'progress'>,
+  facts: ResourceFacts,
+  {resources: {io}}: Definition,
+  experiment: boolean,
+): Promise<ResourceFacts> {
+  const backings = [
+    ...(hasCeiling(io) ? [facts.storage] : []),
+    ...io.devices.filter(hasCeiling).map(({device}) => facts.devices.get(device)),
+  ]
+  const devices = backings.flatMap(backing => backing?.devices ?? [])
+  if (devices.length === 0 || !facts.controllers.available.includes('io')) return facts
+  const options = {experiment, progress}
+  return {...facts, ineffective: await ineffectiveDevices(paths, facts.cgroups, devices, options)}
+}
+
+function hasCeiling({read, write}: Pick<Definition['resources']['io'], 'read' | 'write'>): boolean {
+  return [read.bps, read.iops, write.bps, write.iops].some(rate => rate !== null)
 }
 
 /** The facts of the host, as far as these definitions need them. */

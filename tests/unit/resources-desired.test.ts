@@ -38,6 +38,7 @@ function host(more: Partial<ResourceFacts> = {}): ResourceFacts {
     },
     devices: new Map(),
     costModels: new Set(),
+    ineffective: new Set(),
     hugepages: new Map([
       ['2MB', 2 * 1024 ** 2],
       ['1GB', GIB],
@@ -252,6 +253,12 @@ describe('what a host cannot keep is named, each by its key', () => {
     expect(limits).toMatchObject([{value: '254:0 rbps=1048576 wbps=max riops=max wiops=max'}])
     expect(unenforceable).toMatchObject([
       {key: ['resources', 'io', 'write', 'bps'], reason: expect.stringContaining('ntfs3 does not say')},
+    ])
+  })
+
+  test('a device on which a ceiling was tried in vain', () => {
+    expect(refusals('{io: {read: {bps: 1MiB}}}', host({ineffective: new Set(['254:0'])}))).toEqual([
+      'resources.io.read.bps io: io.max has no effect on vda: a ceiling was tried and did not hold',
     ])
   })
 
