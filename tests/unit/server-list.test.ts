@@ -83,6 +83,7 @@ describe('states', () => {
         lastExit: null,
         hostname: 'web1.example.net',
         pressure: null,
+        unenforced: [],
         problem: null,
       },
     ])
