@@ -172,7 +172,7 @@ describe.skipIf(requires('root').skip)('limits as steps of a plan', () => {
     }
     const files = [
       'net/ipv4/ip_forward',
-      'net/core/somaxconn',
+      'net/ipv4/tcp_fin_timeout',
       'net/ipv4/ip_local_port_range',
       'kernel/msgmax',
       'kernel/sem',
@@ -189,13 +189,13 @@ describe.skipIf(requires('root').skip)('limits as steps of a plan', () => {
         )(
           guest(
             ['net.ipv4.ip_forward', '1'],
-            ['net/core/somaxconn', '1234'],
+            ['net/ipv4/tcp_fin_timeout', '33'],
             ['net.ipv4.ip_local_port_range', '20000  30000'],
           )(steps),
         ),
       )
       const values = seen.split('\n').map(line => line.replaceAll('\t', ' '))
-      expect(values).toEqual(['1', '1234', '20000 30000', '4321', '250 32000 32 99', '17'])
+      expect(values).toEqual(['1', '33', '20000 30000', '4321', '250 32000 32 99', '17'])
       expect(files.map(file => read(file))).toEqual(hosts)
     })
 
@@ -220,11 +220,11 @@ describe.skipIf(requires('root').skip)('limits as steps of a plan', () => {
     })
 
     test('says what the kernel says to a bad value', async () => {
-      expect(await fault([], guest(['net.core.somaxconn', 'many']))).toEqual({
+      expect(await fault([], guest(['net.ipv4.tcp_fin_timeout', 'many']))).toEqual({
         op: 'sysctl',
         syscall: 'write',
         errno: 22,
-        path: 'net.core.somaxconn: asked many',
+        path: 'net.ipv4.tcp_fin_timeout: asked many',
       })
     })
   })
