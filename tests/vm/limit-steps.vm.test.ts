@@ -94,7 +94,9 @@ test('what the kernel rounds is a fault that says so, as is a controller that is
 })
 
 test("kernel parameters of the server's namespaces, on a kernel whose ipc namespaces are the host root's", async () => {
-  const files = ['kernel/msgmax', 'fs/mqueue/msg_max', 'net/ipv4/tcp_fin_timeout'].map(name => `/proc/sys/${name}`)
+  const files = ['kernel/msgmax', 'fs/mqueue/msg_max', 'net/ipv4/tcp_fin_timeout'].map(
+    name => `/proc/sys/${name}`,
+  )
   const hosts = files.map(file => read(file))
   const report = await hand.start('one', [], steps =>
     insertBefore(
