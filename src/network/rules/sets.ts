@@ -1,0 +1,92 @@
+/*
+ * The sets and maps of the skeleton that servers have elements in. Steps of plans, the text that nft loads and what
+ * `vps network check` compares are all made from these.
+ */
+import type {FieldType} from '../nft/fields.ts'
+
+export interface SetShape {
+  readonly name: string
+  readonly key: readonly FieldType[]
+  /** Of a map: the types of its values, or `verdict`. */
+  readonly data?: readonly FieldType[] | 'verdict'
+  /** Keys are ranges. */
+  readonly interval?: boolean
+}
+
+const OF_LINK = ['ifname'] as const
+const PORT = ['inet_proto', 'inet_service'] as const
+const CHAIN_OF_LINK = {key: OF_LINK, data: 'verdict'} as const
+
+/** The host's ends of the links of running servers. */
+export const LINKS: SetShape = {name: 'links', key: OF_LINK}
+/** The project that a link's server is of, as its number. */
+export const PROJECT_OF: SetShape = {name: 'project_of', key: OF_LINK, data: ['mark']}
+/** Each project with its links: who may reach whom is one look-up. */
+export const PROJECT_PEERS: SetShape = {name: 'project_peers', key: ['mark', 'ifname']}
+
+/** Ports at one address of the host, and the address and port of the server that they lead to. */
+export const PUBLISH4: SetShape = {
+  name: 'publish4',
+  key: ['ipv4_addr', ...PORT],
+  data: ['ipv4_addr', 'inet_service'],
+}
+export const PUBLISH6: SetShape = {
+  name: 'publish6',
+  key: ['ipv6_addr', ...PORT],
+  data: ['ipv6_addr', 'inet_service'],
+}
+/** The same at every address that the host has. */
+export const PUBLISH4_ANY: SetShape = {name: 'publish4_any', key: PORT, data: ['ipv4_addr', 'inet_service']}
+export const PUBLISH6_ANY: SetShape = {name: 'publish6_any', key: PORT, data: ['ipv6_addr', 'inet_service']}
+/** Pairs of links of one server: where it comes from and goes to when it uses what it publishes. */
+export const HAIRPIN: SetShape = {name: 'hairpin', key: ['ifname', 'ifname']}
+
+/** The chains of a server's own firewall. */
+export const RULES_IN: SetShape = {name: 'rules_in', ...CHAIN_OF_LINK}
+export const RULES_OUT: SetShape = {name: 'rules_out', ...CHAIN_OF_LINK}
+
+/** Links whose number of connections is not the usual one, and the chains that count theirs. */
+export const CONNECTIONS_OWN: SetShape = {name: 'connections_own', key: OF_LINK}
+export const CONNECTIONS_IN: SetShape = {name: 'connections_in', ...CHAIN_OF_LINK}
+export const CONNECTIONS_OUT: SetShape = {name: 'connections_out', ...CHAIN_OF_LINK}
+
+/** Links with a ceiling of packets per second, and the chains that hold it. */
+export const PACKETS_IN: SetShape = {name: 'packets_in', ...CHAIN_OF_LINK}
+export const PACKETS_OUT: SetShape = {name: 'packets_out', ...CHAIN_OF_LINK}
+
+export const SETS: readonly SetShape[] = [
+  LINKS,
+  PROJECT_OF,
+  PROJECT_PEERS,
+  PUBLISH4,
+  PUBLISH6,
+  PUBLISH4_ANY,
+  PUBLISH6_ANY,
+  HAIRPIN,
+  RULES_IN,
+  RULES_OUT,
+  CONNECTIONS_OWN,
+  CONNECTIONS_IN,
+  CONNECTIONS_OUT,
+  PACKETS_IN,
+  PACKETS_OUT,
+]
+
+const TAG_PREFIX = 'tag-'
+
+/** The links of all running servers with a tag. The set is made with the first of them, or with the first rule that speaks of it. */
+export function tagSet(tag: string): SetShape {
+  return {name: TAG_PREFIX + tag, key: OF_LINK}
+}
+
+/** A set by its name. */
+export function setNamed(name: string): SetShape | undefined {
+  return name.startsWith(TAG_PREFIX) ? {name, key: OF_LINK} : SETS.find(set => set.name === name)
+}
+
+/** `map project_of { type ifname : mark; }` */
+export function setText({name, key, data, interval}: SetShape): string {
+  const types = key.join(' . ')
+  const value = data === undefined ? '' : ` : ${data === 'verdict' ? data : data.join(' . ')}`
+  return `${data === undefined ? 'set' : 'map'} ${name} { type ${types}${value};${interval ? ' flags interval;' : ''} }`
+}
