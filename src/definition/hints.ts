@@ -58,6 +58,7 @@ export function isAlso(key: Key | undefined, name: string): boolean {
 function canonical(name: string): string {
   return name
     .toLowerCase()
+    .replace(/^lxc\.net(work)?\.([0-9]+\.)?/, 'nic.')
     .replace(/^lxc\.(cgroup2?\.|prlimit\.|sysctl\.)?/, '')
     .replaceAll(/[_-]/g, '')
 }
@@ -71,18 +72,37 @@ export function sameElsewhere(kind: Section, name: string, path: Path): string |
     )
     const found = below.find(([here, key]) => here.length > path.length + 1 && isAlso(key, name))
     if (found) return `did you mean ${keyText(found[0])}?`
-    sections = below.flatMap(([here, {is}]) => (is.kind === 'section' ? [[here, is] as [Path, Section]] : []))
+    sections = below.flatMap(([here, {is}]) => sectionBelow(here, is))
   }
   return undefined
+}
+
+/** A section, or the one of the items of a list that have a name. */
+function sectionBelow(path: Path, kind: Kind): [path: Path, kind: Section][] {
+  if (kind.kind === 'section') return [[path, kind]]
+  return kind.kind === 'list' && kind.identity && kind.of.kind === 'section' ? [[[...path, 0], kind.of]] : []
+}
+
+/** The items with a name that are two levels below: `mtu` is that of a link. */
+function deeper(kind: Section, path: Path): [path: Path, kind: Section][] {
+  return Object.entries(kind.keys)
+    .flatMap(([name, {is}]) => (is.kind === 'section' ? [[[...path, name], is] as [Path, Section]] : []))
+    .flatMap(([here, {keys}]) =>
+      Object.entries(keys).flatMap(([name, {is}]) =>
+        is.kind === 'list' ? sectionBelow([...here, name], is) : [],
+      ),
+    )
 }
 
 /** For a key that is not like any other here: the section it belongs to, or the keys there are. */
 export function whereElse(kind: Section, name: string, path: Path): string {
   if (name === '<<') return 'merge keys are not part of YAML 1.2: write the keys out'
   for (const [key, {is}] of Object.entries(kind.keys)) {
-    if (is.kind === 'section' && Object.hasOwn(is.keys, name))
-      return `${name} belongs below ${keyText([...path, key])}`
+    const below = sectionBelow([...path, key], is)[0] ?? [[], undefined]
+    if (below[1] && Object.hasOwn(below[1].keys, name)) return `${name} belongs below ${keyText(below[0])}`
   }
+  const [key, inner] = deeper(kind, path).find(([, {keys}]) => Object.hasOwn(keys, name)) ?? []
+  if (key && inner) return `${name} belongs below ${keyText(key)}`
   return `the keys here are ${Object.keys(kind.keys).join(', ')}`
 }
 

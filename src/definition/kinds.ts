@@ -266,7 +266,7 @@ type SectionValue<S extends Keys> = {-readonly [N in keyof S]: ValueOf<S[N]['is'
 
 export const section = <S extends Keys>(
   keys: S,
-  hints: Pick<Section, 'instead' | 'refused' | 'short'> = {},
+  hints: Pick<Section, 'instead' | 'refused' | 'otherwise' | 'short'> = {},
 ): Section & Typed<SectionValue<S>> => ({kind: 'section', keys, ...hints})
 
 /** A section whose value is made from what is written in it. */

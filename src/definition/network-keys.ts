@@ -5,6 +5,7 @@ import {ADDRESS_PATTERN} from '../ip.ts'
 import {rule} from './firewall.ts'
 import * as check from './interfaces.ts'
 import {bytes, choice, group, key, list, optional, section, text, whole, worded} from './kinds.ts'
+import {networkWord} from './network-words.ts'
 import {publish} from './publish.ts'
 
 /** What a server has that says nothing about its network. */
@@ -97,7 +98,7 @@ export const link = section({
       change: 'restart',
       default: '',
       defaultSays: '`eth0` for the first link, `eth1` for the second, and so on',
-      aka: ['ifname', 'interface', 'dev', 'device'],
+      aka: ['lxc.net.0.name', 'ifname', 'interface', 'dev', 'device'],
     },
   ),
   mode: key(linkMode, {
@@ -105,7 +106,7 @@ export const link = section({
     example: 'bridge',
     change: 'restart',
     default: 'routed',
-    aka: ['type', 'nictype', 'kind', 'driver', 'nic'],
+    aka: ['lxc.net.0.type', 'type', 'nictype', 'kind', 'driver', 'nic'],
   }),
   addresses: key(
     list(
@@ -124,6 +125,8 @@ export const link = section({
       default: [],
       defaultSays: '`[auto]` on a `routed` link; nothing on others, where the server may ask for one itself',
       aka: [
+        'lxc.net.0.ipv4.address',
+        'lxc.net.0.ipv6.address',
         'address',
         'ip',
         'ips',
@@ -149,14 +152,14 @@ export const link = section({
     example: 'br0',
     change: 'restart',
     defaultSays: 'none; must be written for `bridge`',
-    aka: ['link', 'network', 'br', 'VirtualEthernetBridge', 'NetworkBridge'],
+    aka: ['lxc.net.0.link', 'link', 'network', 'br', 'VirtualEthernetBridge', 'NetworkBridge'],
   }),
   vlan: optional(whole(1, 4094), {
     says: 'The VLAN that the link is in, untagged in the server. For `bridge` where the bridge filters VLANs.',
     example: '20',
     change: 'restart',
     defaultSays: 'that of the bridge',
-    aka: ['tag', 'vlan_id', 'vid', 'pvid', 'vlan.id'],
+    aka: ['lxc.net.0.vlan.id', 'lxc.net.0.veth.vlan.id', 'tag', 'vlan_id', 'vid', 'pvid', 'vlan.id'],
   }),
   parent: optional(hostInterface, {
     says: 'The interface of the host that a `macvlan` link is on, or that a `physical` one is.',
@@ -180,7 +183,17 @@ export const link = section({
       example: '[192.0.2.1, "2001:db8::1"]',
       change: 'restart',
       default: [],
-      aka: ['gateways', 'gw', 'ipv4.gateway', 'ipv6.gateway', 'defaultrouter', 'gw6', 'default_gateway'],
+      aka: [
+        'lxc.net.0.ipv4.gateway',
+        'lxc.net.0.ipv6.gateway',
+        'gateways',
+        'gw',
+        'ipv4.gateway',
+        'ipv6.gateway',
+        'defaultrouter',
+        'gw6',
+        'default_gateway',
+      ],
     },
   ),
   mac: key(
@@ -196,7 +209,16 @@ export const link = section({
       example: '02:00:00:12:34:56',
       change: 'restart',
       default: 'auto',
-      aka: ['hwaddr', 'mac_address', 'macaddr', 'macaddress', 'ether', 'hwaddress', 'mac_addr'],
+      aka: [
+        'lxc.net.0.hwaddr',
+        'hwaddr',
+        'mac_address',
+        'macaddr',
+        'macaddress',
+        'ether',
+        'hwaddress',
+        'mac_addr',
+      ],
     },
   ),
   mtu: key(
@@ -209,7 +231,7 @@ export const link = section({
       example: '9000',
       change: 'restart',
       default: 'auto',
-      aka: ['MTUBytes', 'mtu_size'],
+      aka: ['lxc.net.0.mtu', 'MTUBytes', 'mtu_size'],
     },
   ),
   rate: group(rates, {
@@ -295,7 +317,7 @@ export const network = section(
         example: 'host',
         change: 'restart',
         default: DEFAULT_MODE,
-        aka: ['type', 'network_mode', 'lxc.net.0.type', 'vnet', 'PrivateNetwork'],
+        aka: ['type', 'network_mode', 'vnet', 'PrivateNetwork'],
       },
     ),
     links: key(list(link, {identity: 'name'}), {
@@ -369,7 +391,7 @@ export const network = section(
       },
     ),
   },
-  {short: 'mode'},
+  {short: 'mode', otherwise: networkWord},
 )
 
 export const project = text({

@@ -149,9 +149,17 @@ function defaults(): Definition {
   return withLinks(defaultsOf(definitionSchema) as Definition, {})
 }
 
+/** Until a server has links when nothing is said: it has them as soon as something is said of them. */
+function modeOf({network}: Definition, written: Values): Definition['network']['mode'] {
+  const isMeant = ['links', 'publish', 'firewall', 'connections', 'dns'].some(name =>
+    isWritten(written, ['network', name]),
+  )
+  return isMeant && !isWritten(written, ['network', 'mode']) ? 'links' : network.mode
+}
+
 /** What of the links depends on others: that there is one, their names by their places, `auto` where it is possible. */
 function withLinks(definition: Definition, written: Values): Definition {
-  const {network} = definition
+  const network = {...definition.network, mode: modeOf(definition, written)}
   const isLeftOut = network.mode === 'links' && !isWritten(written, ['network', 'links'])
   const given = isLeftOut ? [defaultsOf(linkSchema) as Link] : network.links
   const links = given.map((link, index) => ({

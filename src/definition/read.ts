@@ -196,12 +196,10 @@ export class Reader {
       this.report(pair.key, [...path, name], `${keyText([...path, name])} cannot stand here: ${refused}`)
       return undefined
     }
-    const elsewhere = sameElsewhere(kind, name, path)
+    const elsewhere = kind.otherwise?.(name) ?? sameElsewhere(kind, name, path)
     const near =
       known.find(key => isAlso(kind.keys[key], name)) ?? (elsewhere ? undefined : nearest(name, known))
-    const suggestion = near
-      ? `did you mean ${near}?`
-      : (kind.otherwise?.(name) ?? elsewhere ?? whereElse(kind, name, path))
+    const suggestion = near ? `did you mean ${near}?` : (elsewhere ?? whereElse(kind, name, path))
     this.report(pair.key, [...path, name], `unknown key ${keyText([...path, name])}`, suggestion)
     return near
   }

@@ -3,8 +3,11 @@
  * server from being made, a warning says that something will not do what it looks like, a recommendation that there is
  * a better way. A new check is one function in the file of its subject and one line here.
  */
+import * as firewall from './firewall.ts'
 import * as life from './life.ts'
 import * as mounts from './mounts.ts'
+import * as network from './network.ts'
+import * as publish from './publish.ts'
 import * as resources from './resources.ts'
 import type {Rule} from './rule.ts'
 import * as security from './security.ts'
@@ -46,6 +49,22 @@ export const SENSE: readonly Rule[] = [
   resources.nprocIsWithinPids,
   resources.sysctlsOnce,
   resources.sysctlsAreOfItsOwnNetwork,
+  network.modeHasItsKeys,
+  network.linksAreThere,
+  network.linkKeysFitTheMode,
+  network.linkHasWhatItIsOn,
+  network.linkNamesOnce,
+  network.addressesFitTheMode,
+  network.addressesOnce,
+  network.gatewaysAreNear,
+  network.nameServersAreFew,
+  network.ratesAreWhole,
+  network.unguardedLinks,
+  publish.publishedOnce,
+  publish.publishedHasAnAddress,
+  firewall.rulesAreOfOneFamily,
+  firewall.rulesAreReached,
+  firewall.peersOnce,
   life.restartLimitsNeedAPolicy,
   life.stopGivesTime,
   life.stopSignalCanBeHandled,
