@@ -568,7 +568,7 @@ describe('not of the cgroup', () => {
     await start({
       own: {
         limits: {nofile: '64:128', core: 0, memlock: '1MiB', nproc: 'unlimited'},
-        sysctl: {'net.core.somaxconn': 1111, 'kernel.shmmni': 99},
+        sysctl: {'net.ipv4.ip_unprivileged_port_start': 80, 'kernel.shmmni': 99},
       },
     })
     const limits = await inside.sh('own', 'cat /proc/1/limits /proc/self/limits')
@@ -582,10 +582,10 @@ describe('not of the cgroup', () => {
     ])
     expect(refused.code).not.toBe(0)
     expect(refused.stderr).toMatch(/too many open files|bad file descriptor|invalid argument/i)
-    expect(await inside.sh('own', 'cat /proc/sys/net/core/somaxconn /proc/sys/kernel/shmmni')).toBe(
-      '1111\n99',
-    )
-    expect(readFileSync('/proc/sys/net/core/somaxconn', 'utf8').trim()).not.toBe('1111')
+    expect(
+      await inside.sh('own', 'cat /proc/sys/net/ipv4/ip_unprivileged_port_start /proc/sys/kernel/shmmni'),
+    ).toBe('80\n99')
+    expect(readFileSync('/proc/sys/net/ipv4/ip_unprivileged_port_start', 'utf8').trim()).toBe('1024')
     expect(readFileSync('/proc/sys/kernel/shmmni', 'utf8').trim()).not.toBe('99')
   })
 
@@ -595,7 +595,7 @@ describe('not of the cgroup', () => {
       'own',
       'resources.pids=77',
       'limits.nofile=200',
-      'sysctl={net.core.somaxconn: 2222}',
+      'sysctl={net.ipv4.ip_unprivileged_port_start: 90}',
     ])
     expect(report.live).toEqual(['resources.pids'])
     expect(groupFile(host, 'own', 'pids.max')).toBe('77')
@@ -604,7 +604,9 @@ describe('not of the cgroup', () => {
     expect(pending).toMatch(/sysctl/)
     expect(pending).not.toMatch(/resources\.pids/)
     await host.must(['restart', 'own'])
-    expect(await inside.sh('own', 'cat /proc/sys/net/core/somaxconn; ulimit -n')).toBe('2222\n200')
+    expect(await inside.sh('own', 'cat /proc/sys/net/ipv4/ip_unprivileged_port_start; ulimit -n')).toBe(
+      '90\n200',
+    )
     expect(groupFile(host, 'own', 'pids.max')).toBe('77')
     expect(await host.must(['show', 'own', '--pending'])).not.toMatch(/limits\.nofile|sysctl/)
     await host.must(['stop', 'own'])
