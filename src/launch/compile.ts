@@ -20,6 +20,7 @@ export function compile(input: LaunchInput): LaunchPlan {
       ...namespaceSteps(input),
       ...cgroupSteps(input),
       ...rlimitSteps(input.loaded),
+      ...input.network,
       ...rootfsSteps(input),
       ...sysctlSteps(input.loaded, 'ipc-sysctl'),
       ...guestSteps(input, init),
@@ -57,7 +58,7 @@ function namespaceSteps({loaded, server}: LaunchInput): LaunchStep[] {
   return [
     own('cgroup', server.cgroup),
     own('user-namespace', String(server.idBase), String(IDS_PER_SERVER)),
-    ...(loaded.definition.network.mode === 'none' ? [own('network-namespace')] : []),
+    ...(loaded.definition.network.mode === 'host' ? [] : [own('network-namespace')]),
     own('guest-namespaces'),
   ]
 }
@@ -68,7 +69,7 @@ function guestSteps(input: LaunchInput, init: InitChoice): LaunchStep[] {
   const {definition} = loaded
   return [
     from(loaded, ['hostname'], 'hostname', definition.hostname),
-    ...(definition.network.mode === 'none' ? [own('loopback')] : []),
+    ...(definition.network.mode === 'host' ? [] : [own('loopback')]),
     ...sysctlSteps(loaded, 'sysctl'),
     own('root'),
     from(loaded, ['hostname'], 'file', '/etc/hostname', '644', `${definition.hostname}\n`),

@@ -1,5 +1,6 @@
 import type {Loaded} from '../definition/index.ts'
 import type {Limit} from '../resources/index.ts'
+import type {LaunchStep} from './plan.ts'
 
 /** What an image says about the root that servers build on; `ImageInfo` of the image room has these. */
 export interface LaunchImage {
@@ -46,6 +47,8 @@ export interface LaunchInput {
   /** What is written to the cgroup's files, in order; see `desiredLimits`. */
   readonly limits: readonly Limit[]
   readonly controllers: LaunchControllers
+  /** Links, addresses, routes and elements of rules; `networkSteps` of the network room. */
+  readonly network: readonly LaunchStep[]
   /** How often the supervisor saves what was used; 0: only at the end. */
   readonly accountingSeconds: number
 }

@@ -9,6 +9,7 @@ import {nativeFile} from '../native/index.ts'
 import {cgroupPlace} from '../resources/index.ts'
 import {seccompFilter} from '../security/index.ts'
 import {type LimitOptions, planLimits, type StartLimits} from './limits.ts'
+import {planNetwork} from './network/start.ts'
 import {readRecord, type ServerRecord} from './record.ts'
 import {wrongState} from './session.ts'
 import type {Context} from './types.ts'
@@ -52,7 +53,6 @@ export async function planLoaded(
   const {paths, config, progress} = context
   const files = serverPaths(paths, name)
   const {definition} = loaded
-  refuseLinks(loaded)
   const record = requireRecord(context, name)
   const image = await showImage(record.image, {paths})
   if (image.template !== definition.template.name)
@@ -78,19 +78,11 @@ export async function planLoaded(
     },
     limits: limits.limits,
     controllers: limits.controllers,
+    network: planNetwork(context, record, name, loaded),
     accountingSeconds: Math.round(config.accounting.interval / 1000),
   })
   const settings = place.systemd ? {...plan.settings, [AWAIT_SCOPE]: '1'} : plan.settings
   return {plan: {...plan, settings}, definition, limits}
-}
-
-/** Until links are made. */
-function refuseLinks({definition, origin}: Loaded): void {
-  if (definition.network.mode !== 'links') return
-  const {file, line, column} = origin(['network'])
-  throw new VpsError('NOT_YET', `${file}:${line}:${column}: network: links cannot be made yet`, {
-    suggestions: ['write network: none, or network: host'],
-  })
 }
 
 function requireRecord({paths}: Context, name: string): ServerRecord {

@@ -14,10 +14,12 @@ import {
   unitProperty,
 } from '../resources/index.ts'
 import {request} from './control.ts'
-import {startError} from './fault.ts'
+import {describeErrno, startError} from './fault.ts'
 import {guardIdBase} from './id-base.ts'
 import {type LimitOptions, sharesWithOthers} from './limits.ts'
 import {dedicationMark, lockSharing} from './neighbours.ts'
+import {remakeCommon} from './network/common.ts'
+import {secureNetwork} from './network/start.ts'
 import {AWAIT_SCOPE, loadValid, planLoaded, type Start} from './plan.ts'
 import {readRecord} from './record.ts'
 import {removeRun} from './remains.ts'
@@ -48,6 +50,7 @@ export async function start(
     throw wrongState(`server ${name} is running already`, `start it anew with \`vps restart ${name}\``)
   await secureIds(context, name)
   const loaded = await loadValid(context, name)
+  await secureNetwork(context, name, loaded)
   await using sharing = sharesWithOthers(context, loaded.definition)
     ? await lockSharing(paths, 'start', context.progress)
     : undefined
@@ -56,14 +59,32 @@ export async function start(
 
   await using undo = new AsyncDisposableStack()
   undo.defer(async () => await removeRun(context, name, sharing !== undefined))
-  await prepareRun(context, name, planned)
-  const report = await readReport(await launchInPlace(context, name, planned))
+  const report = await attempt(context, name, planned, sharing !== undefined)
   if (report.started === undefined) throw failure(name, report, planned.plan)
   if (sharing !== undefined || existsSync(dedicationMark(paths)))
     await settleOthers(paths, sharing !== undefined)
   undo.move()
   const {supervisor, init} = report.started
   return {name, pid: init, supervisor, phases: report.phases, ready: report.ready || isReady(context, name)}
+}
+
+/** Once more when the rules of the host's network turn out to be gone: somebody flushed them. */
+async function attempt(context: Context, name: string, planned: Start, locked: boolean): Promise<Report> {
+  const report = await launchOnce(context, name, planned)
+  if (!lacksRules(report)) return report
+  context.progress(`the rules of the host's network were gone; loading them anew`)
+  await removeRun(context, name, locked)
+  await remakeCommon(context)
+  return await launchOnce(context, name, planned)
+}
+
+function lacksRules({fault}: Report): boolean {
+  return fault?.op === 'nft-element' && describeErrno(fault.errno).name === 'ENOENT'
+}
+
+async function launchOnce(context: Context, name: string, planned: Start): Promise<Report> {
+  await prepareRun(context, name, planned)
+  return await readReport(await launchInPlace(context, name, planned))
 }
 
 /** Starts the supervisor, in a scope of its own where systemd is; returns the report channel. */
@@ -148,7 +169,6 @@ async function prepareRun(
     await writeFileAtomic(file, `${text}\n`, {mode, sync: false})
   await write(files.planJson, JSON.stringify(plan, null, 1))
   await write(files.startedDefinition, JSON.stringify(definition))
-  await write(files.guestUsage, '', 0o444)
   if (unenforced.length > 0) await write(files.unenforced, JSON.stringify(unenforced))
   if (dedicated !== null) {
     await write(dedicationMark(paths), name)

@@ -1,0 +1,180 @@
+/*
+ * The addresses of one server: found, taken, given back. The truth is in `HostPaths.addresses`; beside the server's record is a copy
+ * of its part, so that a start looks at a few files only, however many servers there are.
+ */
+import {readFileSync} from 'node:fs'
+import {rm} from 'node:fs/promises'
+import {networkInterfaces} from 'node:os'
+import {basename} from 'node:path'
+import type {Loaded, Path} from '../definition/index.ts'
+import {ExitCode, VpsError} from '../errors.ts'
+import {
+  errno,
+  type HostConfig,
+  type HostPaths,
+  type Progress,
+  storagePaths,
+  writeFileAtomic,
+} from '../host/index.ts'
+import {type Address, formatRange, parseRange} from '../ip.ts'
+import {type Assignment, addressesOf, assignAddresses, type Grant, isSameRange} from './assign.ts'
+import {
+  type Holding,
+  isHeld,
+  listHoldings,
+  lockAddresses,
+  moveHoldings,
+  releaseHoldings,
+  takeHoldings,
+} from './holdings.ts'
+
+export interface AddressContext {
+  readonly paths: HostPaths
+  readonly config: HostConfig
+  readonly progress?: Progress
+}
+
+/** A server that addresses are for. */
+export interface Claimant {
+  readonly name: string
+  /** Its storage directory, wherever it stands now. */
+  readonly storage: string
+  readonly loaded: Loaded
+}
+
+/** What was taken for a server, until it is settled whether its definition becomes what was asked for. */
+export interface Claim {
+  readonly grants: readonly Grant[]
+  /** The definition stands: gives back what it no longer asks for. */
+  settle(): Promise<void>
+  /** It does not: all is as before. */
+  undo(): Promise<void>
+}
+
+/**
+ * Takes what the definition asks for and the server does not have yet. What it has beyond stays until `settle`.
+ * @throws VpsError NO_ADDRESS naming each key: exit 4 when others have them, else 2
+ */
+export async function claimAddresses(context: AddressContext, claimant: Claimant): Promise<Claim> {
+  const {paths} = context
+  const {name, storage} = claimant
+  const known = fromCopy(context, claimant)
+  if (known !== undefined) return {grants: known.grants, settle: async () => {}, undo: async () => {}}
+  const copy = storagePaths(storage).addresses
+  let before: readonly Holding[]
+  let assignment: Assignment
+  {
+    await using _lock = await lockAddresses(paths, 'take addresses', context.progress)
+    before = listHoldings(paths)
+    assignment = assignAnew(context, claimant, before)
+    refuse(claimant, assignment)
+    // Without the copy the next start looks at everything, should we be cut off here.
+    await rm(copy, {force: true})
+    await takeHoldings(paths, assignment.take)
+    await moveHoldings(paths, assignment.move)
+  }
+  const {grants, take, move, release} = assignment
+  const moved = before.filter(
+    ({server, range}) => server === name && move.some(other => isSameRange(other.range, range)),
+  )
+  return {
+    grants,
+    async settle() {
+      await releaseHoldings(paths, release)
+      await writeCopy(copy, grants)
+    },
+    async undo() {
+      await releaseHoldings(paths, take)
+      await moveHoldings(paths, moved)
+    },
+  }
+}
+
+/** What `claimAddresses` would give. Takes nothing. */
+export function previewAddresses(context: AddressContext, claimant: Claimant): readonly Grant[] {
+  const known = fromCopy(context, claimant)
+  if (known !== undefined) return known.grants
+  const assignment = assignAnew(context, claimant, listHoldings(context.paths))
+  refuse(claimant, assignment)
+  return assignment.grants
+}
+
+/** Gives back all that a server has. */
+export async function releaseAddresses(paths: Pick<HostPaths, 'addresses'>, name: string): Promise<void> {
+  await releaseHoldings(
+    paths,
+    listHoldings(paths).filter(({server}) => server === name),
+  )
+}
+
+/** All is there, and nothing more: by the copy, and one look at each address. */
+function fromCopy(
+  {paths, config}: AddressContext,
+  {name, storage, loaded}: Claimant,
+): Assignment | undefined {
+  const holdings = readCopy(storagePaths(storage).addresses, name)
+  if (holdings === undefined || !holdings.every(holding => isHeld(paths, holding))) return undefined
+  const surroundings = {server: name, config: config.network, holdings, hostAddresses: []}
+  const assignment = assignAddresses(loaded.definition, surroundings)
+  const {take, move, release, problems} = assignment
+  return [take, move, release, problems].every(list => list.length === 0) ? assignment : undefined
+}
+
+function assignAnew(
+  {config}: AddressContext,
+  {name, loaded}: Claimant,
+  holdings: readonly Holding[],
+): Assignment {
+  return assignAddresses(loaded.definition, {
+    server: name,
+    config: config.network,
+    holdings,
+    hostAddresses: hostAddresses(),
+  })
+}
+
+function hostAddresses(): Address[] {
+  return addressesOf(
+    Object.values(networkInterfaces())
+      .flatMap(list => list ?? [])
+      .map(({address}) => address),
+  )
+}
+
+/** `[["eth0", "10.77.0.2"], …]`; `undefined` when there is none, or none that is whole. */
+function readCopy(file: string, server: string): Holding[] | undefined {
+  try {
+    const value: unknown = JSON.parse(readFileSync(file, 'utf8'))
+    if (!Array.isArray(value)) return undefined
+    return value.map(([link, text]: [string, string]) => {
+      const range = parseRange(text)
+      if (range === undefined) throw new SyntaxError(text)
+      return {range, server, link}
+    })
+  } catch (error) {
+    if (error instanceof SyntaxError || error instanceof TypeError || errno(error) !== undefined)
+      return undefined
+    throw error
+  }
+}
+
+async function writeCopy(file: string, grants: readonly Grant[]): Promise<void> {
+  const text = JSON.stringify(grants.map(({link, range}) => [link, formatRange(range)]))
+  await writeFileAtomic(file, `${text}\n`, {mode: 0o600, sync: false})
+}
+
+function refuse({name, loaded}: Claimant, {problems}: Assignment): void {
+  if (problems.length === 0) return
+  const count = problems.length === 1 ? 'an address' : `${problems.length} addresses`
+  const lines = problems.map(({key, reason}) => `\n  ${placeOf(loaded, key)}: ${reason}`)
+  throw new VpsError('NO_ADDRESS', `server ${name} cannot have ${count} that it asks for${lines.join('')}`, {
+    suggestions: [...new Set(problems.map(({remedy}) => remedy))],
+    exitCode: problems.every(({taken}) => taken) ? ExitCode.wrongState : ExitCode.wrongUse,
+  })
+}
+
+/** `web1.yaml:5:7 network.links[0].addresses[1]` */
+export function placeOf({origin}: Loaded, key: Path): string {
+  const {file, line, column, key: text} = origin(key)
+  return `${basename(file)}:${line}:${column} ${text}`
+}

@@ -1,0 +1,125 @@
+/*
+ * What all servers of a host have in common: the table with its rules, the gateway's address, forwarding. It is made when the first
+ * server with links starts after a boot, and made again when something of it is found to be missing.
+ */
+import {createHash} from 'node:crypto'
+import {readFileSync} from 'node:fs'
+import {rm} from 'node:fs/promises'
+import {join} from 'node:path'
+import {
+  errno,
+  type HostConfig,
+  type HostPaths,
+  type Lock,
+  lockFile,
+  makeDirectory,
+  type Progress,
+  writeFileAtomic,
+} from '../host/index.ts'
+import {closeForwarding, isForwarding, openForwarding} from './forwarding.ts'
+import {interfacePrefix, tableName} from './identity.ts'
+import {elementOf} from './nft/element.ts'
+import {nft} from './nft/run.ts'
+import {type Opened, skeletonText} from './rules/skeleton.ts'
+import type {NetworkStep} from './step.ts'
+
+export interface CommonContext {
+  readonly paths: HostPaths
+  readonly config: HostConfig
+  readonly progress?: Progress
+}
+
+/** run/vps/network/common: what was made, JSON. */
+interface Made {
+  /** Of the rules: another vps, or another host.yaml, makes others. */
+  readonly rules: string
+  readonly opened: Opened
+}
+
+export async function lockCommon(
+  paths: Pick<HostPaths, 'locks'>,
+  verb: string,
+  progress?: Progress,
+): Promise<Lock> {
+  // No server can have this name.
+  return await lockFile(join(paths.locks, '.network.lock'), {verb, progress, what: "the host's network"})
+}
+
+/** Whether all was made, as far as a few files tell. Rules that somebody else has removed since are not seen. */
+export function isCommonMade(context: CommonContext): boolean {
+  return readMade(context.paths)?.rules === rulesKey(context) && isForwarding()
+}
+
+/**
+ * Makes it, under `lockCommon`: loads the rules anew, in one transaction with the elements of the servers that are running or about to.
+ * @param steps of all plans of these
+ */
+export async function makeCommon(context: CommonContext, steps: () => readonly NetworkStep[]): Promise<void> {
+  const {paths} = context
+  const prefix = interfacePrefix(paths)
+  const opened = openForwarding(name => name.startsWith(prefix), readMade(paths)?.opened)
+  await writeMade(paths, {rules: '', opened}) // cut off here, it is known what to close
+  await nft(['-f', '-'], commonText(context, opened, steps()))
+  await writeMade(paths, {rules: rulesKey(context), opened})
+}
+
+/** The last server is gone: nothing of vps stays in the host's network. Under `lockCommon`. */
+export async function removeCommon({paths}: Pick<CommonContext, 'paths'>): Promise<void> {
+  const made = readMade(paths)
+  if (made === undefined) return
+  await nft(['-f', '-'], removalText(tableName(paths)))
+  closeForwarding(made.opened)
+  await rm(madeFile(paths), {force: true})
+}
+
+export function readOpened(paths: Pick<HostPaths, 'runNetwork'>): Opened | undefined {
+  return readMade(paths)?.opened
+}
+
+/** Removes the table whether it is there or not. */
+function removalText(table: string): string {
+  return `table inet ${table} {}\ndelete table inet ${table}\n`
+}
+
+function commonText({paths, config}: CommonContext, opened: Opened, steps: readonly NetworkStep[]): string {
+  const table = tableName(paths)
+  const skeleton = skeletonText({table, config: config.network, opened})
+  return `${removalText(table)}${skeleton}${elementsText(table, steps)}`
+}
+
+/** One command a set, as nft looks up the set for each. */
+function elementsText(table: string, steps: readonly NetworkStep[]): string {
+  const bySet = new Map<string, Set<string>>()
+  for (const step of steps) {
+    const element = elementOf(step)
+    if (element === undefined) continue
+    const texts = bySet.get(element.set.name) ?? new Set()
+    bySet.set(element.set.name, texts.add(element.text))
+  }
+  return [...bySet]
+    .map(([set, texts]) => `add element inet ${table} ${set} { ${[...texts].join(', ')} }\n`)
+    .join('')
+}
+
+function rulesKey({paths, config}: CommonContext): string {
+  const text = skeletonText({table: tableName(paths), config: config.network, opened: {ipv4: [], ipv6: []}})
+  return createHash('sha256').update(text).digest('hex')
+}
+
+function madeFile({runNetwork}: Pick<HostPaths, 'runNetwork'>): string {
+  return join(runNetwork, 'common')
+}
+
+function readMade(paths: Pick<HostPaths, 'runNetwork'>): Made | undefined {
+  try {
+    return JSON.parse(readFileSync(madeFile(paths), 'utf8')) as Made // our own file, written by rename
+  } catch (error) {
+    if (errno(error) === 'ENOENT') return undefined
+    throw error
+  }
+}
+
+async function writeMade(paths: Pick<HostPaths, 'runNetwork'>, made: Made): Promise<void> {
+  await makeDirectory(paths.runNetwork, 0o700)
+  await writeFileAtomic(madeFile(paths), `${JSON.stringify(made)}\n`, {mode: 0o600, sync: false})
+}

@@ -1,0 +1,20 @@
+/*
+ * The network room: which addresses servers have, what their links are called, the steps that make a server's network, and what of
+ * it all servers have in common. What runs and what its plan was is told by the server room.
+ */
+export {
+  type AddressContext,
+  type Claim,
+  type Claimant,
+  claimAddresses,
+  previewAddresses,
+  releaseAddresses,
+} from './addresses.ts'
+export type {Grant} from './assign.ts'
+export {type CommonContext, isCommonMade, lockCommon, makeCommon, removeCommon} from './common.ts'
+export {type Holding, listHoldings, renameHoldings} from './holdings.ts'
+export {linkFacts} from './host-links.ts'
+export type {ServerIdentity} from './identity.ts'
+export {previewProject, projectNumber} from './projects.ts'
+export {isNetworkStep, type NetworkStep} from './step.ts'
+export {hostInterfaces, networkSteps} from './steps.ts'

@@ -1,0 +1,202 @@
+/*
+ * A server's network as steps of its plan: what the supervisor makes before each boot and undoes at the end. Pure.
+ */
+import type {Definition, Link, Loaded, Path} from '../definition/index.ts'
+import type {HostPaths, NetworkConfig} from '../host/index.ts'
+import {BITS, type Family, formatAddress, formatPrefix, formatRange} from '../ip.ts'
+import type {Grant} from './assign.ts'
+import {hostInterface, macAddress, type ServerIdentity, tableName} from './identity.ts'
+import {elementStep} from './nft/element.ts'
+import {LINKS, PROJECT_OF, PROJECT_PEERS} from './rules/sets.ts'
+import {type NetworkStep, own} from './step.ts'
+
+/** What links are to be like on this host. */
+export interface LinkFacts {
+  /** Of a link that has `mtu: auto`. */
+  readonly mtuOf: (link: Link) => number
+  /** `switch`: an interface can be told to forward by itself; see `forwarding.ts`. */
+  readonly ipv6: 'none' | 'plain' | 'switch'
+}
+
+export interface NetworkInput {
+  readonly paths: Pick<HostPaths, 'cgroupName'>
+  readonly loaded: Loaded
+  readonly server: ServerIdentity
+  readonly grants: readonly Grant[]
+  /** The number of the server's project. */
+  readonly project: number
+  readonly gateway: NetworkConfig['gateway']
+  readonly facts: LinkFacts
+}
+
+/** Without links there are none. */
+export function networkSteps(input: NetworkInput): NetworkStep[] {
+  const {network} = input.loaded.definition
+  if (network.mode !== 'links') return []
+  const links = network.links.map((link, index) => new LinkSteps(input, link, index))
+  return [...links.flatMap(link => link.elements()), ...links.flatMap(link => link.steps())]
+}
+
+/** The names of the host's ends, by those of the links. */
+export function hostInterfaces(
+  paths: Pick<HostPaths, 'cgroupName'>,
+  server: Pick<ServerIdentity, 'name' | 'slot'>,
+  {network}: Pick<Definition, 'network'>,
+): Map<string, string> {
+  const {mode, links} = network
+  if (mode !== 'links') return new Map()
+  return new Map(links.map((link, index) => [link.name, hostInterface(paths, server, index)]))
+}
+
+type Setting = readonly [family: 'ipv4' | 'ipv6', name: string, value: string]
+
+/**
+ * Settings of the host's end of a link. Those of `all` and `default` are the admin's and may change at any time, so each one that
+ * counts is said.
+ */
+const SETTINGS: readonly Setting[] = [
+  ['ipv4', 'forwarding', '1'],
+  // Redirects would tell a server about routes of the host, or the host about routes of a server's invention.
+  ['ipv4', 'send_redirects', '0'],
+  ['ipv4', 'accept_redirects', '0'],
+  ['ipv4', 'accept_source_route', '0'],
+  // ARP is answered for the gateway alone, which is on the link itself: not for other addresses of the host, nor for other servers'.
+  ['ipv4', 'arp_ignore', '1'],
+  ['ipv4', 'proxy_arp', '0'],
+  // A server's claims of addresses make no entry.
+  ['ipv4', 'arp_accept', '0'],
+  // The rules' look at the way back is as strict, and counts what it drops; both together let nothing pass if the rules are gone.
+  ['ipv4', 'rp_filter', '1'],
+  ['ipv6', 'disable_ipv6', '0'],
+  ['ipv6', 'forwarding', '1'],
+  // A server is no router for its host.
+  ['ipv6', 'accept_ra', '0'],
+  ['ipv6', 'accept_redirects', '0'],
+  ['ipv6', 'proxy_ndp', '0'],
+]
+
+class LinkSteps {
+  readonly #input: NetworkInput
+  readonly #link: Link
+  readonly #index: number
+  readonly #host: string
+  readonly #macs: {readonly guest: string; readonly host: string}
+
+  constructor(input: NetworkInput, link: Link, index: number) {
+    this.#input = input
+    this.#link = link
+    this.#index = index
+    this.#host = hostInterface(input.paths, input.server, index)
+    const {uuid} = input.server
+    this.#macs = {
+      guest: link.mac === 'auto' ? macAddress(uuid, link.name, 'guest') : link.mac,
+      host: macAddress(uuid, link.name, 'host'),
+    }
+  }
+
+  /** What the rules must know before the link is there. */
+  elements(): NetworkStep[] {
+    const {paths, project, loaded} = this.#input
+    const table = tableName(paths)
+    const origin = loaded.origin(['project'])
+    return [
+      elementStep(table, LINKS, {key: [this.#host]}, this.#origin('mode')),
+      elementStep(table, PROJECT_OF, {key: [this.#host], data: [project]}, origin),
+      elementStep(table, PROJECT_PEERS, {key: [project, this.#host]}, origin),
+    ]
+  }
+
+  steps(): NetworkStep[] {
+    const {name} = this.#link
+    const {ipv4, ipv6} = this.#input.gateway
+    const {guest, host} = this.#macs
+    return [
+      this.#step('mode', 'link-veth', name, this.#host, String(this.#mtu()), guest, host),
+      ...this.#settings().map(([family, key, value]) => own('host-setting', family, this.#host, key, value)),
+      own('host-address', this.#host, `${ipv4}/32`),
+      ...(this.#has6 ? [own('host-address', this.#host, `${ipv6}/64`)] : []),
+      // Nobody has to ask who is where, and no answer can be forged.
+      own('link-neighbour', name, ipv4, host),
+      ...(this.#has6 ? [own('link-neighbour', name, ipv6, host)] : []),
+      ...this.#grants().flatMap(grant => this.addressSteps(grant)),
+      ...this.#routes(),
+    ]
+  }
+
+  /** A prefix is routed to the server, which does with it what it likes; an address it has. */
+  addressSteps({range, key}: Grant): NetworkStep[] {
+    const origin = this.#input.loaded.origin(key)
+    const step = (op: string, ...args: string[]): NetworkStep => ({op, arguments: args, origin})
+    if (range.length < BITS[range.family]) return [step('host-route', this.#host, formatPrefix(range))]
+    const text = formatRange(range)
+    return [
+      step('link-address', this.#link.name, formatPrefix(range)),
+      step('host-neighbour', this.#host, text, this.#macs.guest),
+      step('host-route', this.#host, formatPrefix(range)),
+    ]
+  }
+
+  #settings(): readonly Setting[] {
+    const {ipv6} = this.#input.facts
+    if (ipv6 === 'none') return SETTINGS.filter(([family]) => family === 'ipv4')
+    return ipv6 === 'switch' ? [...SETTINGS, ['ipv6', 'force_forwarding', '1']] : SETTINGS
+  }
+
+  get #has6(): boolean {
+    return this.#input.facts.ipv6 !== 'none'
+  }
+
+  /** By the first link that has an address of the family. */
+  #routes(): NetworkStep[] {
+    const {ipv4, ipv6} = this.#input.gateway
+    const {name} = this.#link
+    const source4 = this.#source(4)
+    const source6 = this.#source(6)
+    const gatewayRoute = source4 === undefined ? [] : [own('link-route', name, `${ipv4}/32`, '', '')]
+    return [
+      ...gatewayRoute,
+      ...(source4 !== undefined && this.#isFirstOf(4)
+        ? [own('link-route', name, '0.0.0.0/0', ipv4, source4)]
+        : []),
+      ...(source6 !== undefined && this.#isFirstOf(6)
+        ? [own('link-route', name, '::/0', ipv6, source6)]
+        : []),
+    ]
+  }
+
+  #isFirstOf(family: Family): boolean {
+    const {grants, loaded} = this.#input
+    const first = loaded.definition.network.links.find(link =>
+      grants.some(grant => grant.link === link.name && isAddress(grant, family)),
+    )
+    return first === this.#link
+  }
+
+  /** The address that connections of the server's come from, unless a program says otherwise. */
+  #source(family: Family): string | undefined {
+    const first = this.#grants().find(grant => isAddress(grant, family))
+    return first === undefined ? undefined : formatAddress(first.range)
+  }
+
+  #grants(): readonly Grant[] {
+    return this.#input.grants.filter(
+      ({link, range}) => link === this.#link.name && (this.#has6 || range.family === 4),
+    )
+  }
+
+  #mtu(): number {
+    return this.#link.mtu === 'auto' ? this.#input.facts.mtuOf(this.#link) : this.#link.mtu
+  }
+
+  #step(key: string, op: string, ...args: string[]): NetworkStep {
+    return {op, arguments: args, origin: this.#origin(key)}
+  }
+
+  #origin(...key: Path) {
+    return this.#input.loaded.origin(['network', 'links', this.#index, ...key])
+  }
+}
+
+function isAddress({range}: Grant, family: Family): boolean {
+  return range.family === family && range.length === BITS[family]
+}

@@ -1,0 +1,36 @@
+import {networkInterfaces} from 'node:os'
+import {isCommonMade, lockCommon, makeCommon, removeCommon} from '../../network/index.ts'
+import type {Context} from '../types.ts'
+import {runNetwork} from './native.ts'
+import {storedSteps} from './stored-plans.ts'
+
+/** Makes what servers with links have in common, unless it is there as far as a few files tell. */
+export async function ensureCommon(context: Context): Promise<void> {
+  if (!isCommonMade(context)) await remakeCommon(context, () => isCommonMade(context))
+}
+
+/**
+ * Makes it anew, with the elements of all servers that run.
+ * @param isDone asked once the lock is held: another may have done it meanwhile
+ */
+export async function remakeCommon(context: Context, isDone: () => boolean = () => false): Promise<void> {
+  await using _lock = await lockCommon(context.paths, 'start', context.progress)
+  if (isDone()) return
+  await makeCommon(context, () => storedSteps(context.paths))
+  await addGateway(context)
+}
+
+/** After the last server: as if vps had never been there. */
+export async function forgetCommon(context: Context): Promise<void> {
+  await using _lock = await lockCommon(context.paths, 'destroy', context.progress)
+  await removeCommon(context)
+}
+
+/** The gateway is an address of the host even when no link is there, so that a name server can listen on it. */
+async function addGateway({config}: Context): Promise<void> {
+  const {ipv4} = config.network.gateway
+  if (networkInterfaces().lo?.some(({address}) => address === ipv4)) return
+  const step = {op: '+host-address', arguments: ['lo', `${ipv4}/32`], origin: null}
+  const fault = await runNetwork('network-apply', {settings: {}, steps: [step]})
+  if (fault !== undefined && fault.code !== 'EEXIST') throw fault
+}
