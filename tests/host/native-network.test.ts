@@ -6,7 +6,7 @@ import process from 'node:process'
 import {afterAll, afterEach, beforeAll, describe, expect, test} from 'vitest'
 import {serverPaths} from '../../src/host/index.ts'
 import {encode, type LaunchPlan} from '../../src/launch/index.ts'
-import {Workshop} from '../helpers/bare-server.ts'
+import {collect, spawnWithWords, Workshop} from '../helpers/bare-server.ts'
 import {HandMade, toStep, type Words} from '../helpers/hand-made.ts'
 import {requires, type ScratchHost, scratchHost} from '../helpers/host.ts'
 import {
@@ -32,6 +32,8 @@ import {probesMount, runState, STATIC, stateNumber} from '../helpers/servers.ts'
  * The steps of the network by plans made by hand: nothing of the network in TypeScript takes part. The suite runs in a network
  * namespace of its own, which is the "host"; its rules are made here.
  */
+
+const STDIO = ['ignore', 'pipe', 'pipe'] as ['ignore', 'pipe', 'pipe']
 
 let host: ScratchHost
 let hand: HandMade
@@ -284,6 +286,35 @@ describe.skipIf(requires('root').skip)('the network as steps of a plan', () => {
       expect(await networkProgram('network-undo', steps)).toBeUndefined()
       expect(remains()).toBe(before)
       expect(await networkProgram('network-undo', steps)).toBeUndefined()
+    })
+
+    test('of whoever is killed at any message, coming or going: network-undo leaves nothing', async () => {
+      // Raises and lowers the network as the supervisor does, with sanitizers; see bench/network-steps.c.
+      const program = workshop.compileNative('network-steps', [
+        '../bench/network-steps.c',
+        'common/{netlink,plan,words,fault}.c',
+        'supervisor/network/!(live).c',
+      ])
+      const steps = [...ROUTED, ['shape', 'vps-one', '20000000', '10000000', '0'] as const, ...ELEMENTS]
+      const words = encode({settings: {}, steps: steps.map(toStep)})
+      const run = (inject: readonly string[]): ReturnType<typeof collect> =>
+        collect(
+          spawnWithWords(['strace', '-qq', '-o', '/dev/null', ...inject, program, '1'], words, STDIO, {
+            PATH: process.env.PATH,
+            ASAN_OPTIONS: 'detect_leaks=0', // which can't be under strace
+          }),
+        )
+      expect(await run([])).toMatchObject({code: 0, stderr: ''})
+      expect(remains()).toBe(before)
+      let kills = 0
+      for (;;) {
+        const {signal} = await run(['-e', `inject=sendto:signal=SIGKILL:when=${kills + 1}`])
+        if (signal === null) break
+        kills++
+        expect(await networkProgram('network-undo', steps)).toBeUndefined()
+        expect(remains(), `killed at message ${kills}`).toBe(before)
+      }
+      expect(kills).toBeGreaterThan(5)
     })
 
     test('is reached although somebody has flushed rules and removed links meanwhile', async () => {
