@@ -14,9 +14,8 @@ export async function startOnce(
 ): Promise<number> {
   const file = join(host.paths.root, 'plan')
   await writeFile(file, encode(plan))
-  const {run, guestUsage} = serverPaths(host.paths, name)
+  const {run} = serverPaths(host.paths, name)
   await mkdir(run, {mode: 0o700})
-  await writeFile(guestUsage, '', {mode: 0o444})
   const {stdout} = await execa(compiled('starter'), [nativeFile('vps-supervisor'), file])
   return Number(stdout) / 1000
 }

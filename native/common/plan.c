@@ -45,6 +45,7 @@ static const struct op ops[] = {
         {"device", ROLE_BUILDER, 4, 4},
         {"console", ROLE_BUILDER, 1, 1},
         {"notify", ROLE_BUILDER, 1, 1},
+        {"usage", ROLE_BUILDER, 1, 1},
         {"mask", ROLE_BUILDER, 1, 1},
         {"readonly", ROLE_BUILDER, 1, 1},
         {"ipc-sysctl", ROLE_BUILDER, 2, 2},

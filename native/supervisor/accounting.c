@@ -63,7 +63,7 @@ static void sample(struct accounting *accounting, const struct server *server)
 
 static void show(const struct accounting *accounting, const struct server *server)
 {
-        tenant_write(server->run_dir, server->payload, &accounting->ledger, &accounting->held);
+        tenant_write(server->usage, server->payload, &accounting->ledger, &accounting->held);
 }
 
 static int save(struct accounting *accounting, const struct server *server)

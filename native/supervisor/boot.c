@@ -109,7 +109,7 @@ static int drop_scratch(struct server *server, struct fault *fault)
 static _Noreturn void builder_main(struct server *server, int channel)
 {
         struct message message = {.kind = MESSAGE_BUILT, .fault = {.step = -1}};
-        struct builder builder = {.server = server, .scratch = -1, .root = -1, .built = {-1, -1, -1, -1}};
+        struct builder builder = {.server = server, .scratch = -1, .root = -1, .built = {-1, -1, -1, -1, -1}};
         int fds[BUILT_FDS];
 
         (void)umask(0);
@@ -189,14 +189,16 @@ static void adopt(struct server *server, struct built *built)
         close_fd(&server->console_master);
         close_fd(&server->console_slave);
         close_fd(&server->notify);
+        close_fd(&server->usage);
         server->console_master = built->console_master;
         server->console_slave = built->console_slave;
         server->notify = built->notify;
+        server->usage = built->usage;
 }
 
 static int raise_server(struct server *server, int channel[2], int report, struct fault *fault)
 {
-        struct built built = {-1, -1, -1, -1};
+        struct built built = {-1, -1, -1, -1, -1};
         struct message message = {.kind = MESSAGE_GO};
         int64_t begin = now_us(), born, complete;
         int result;

@@ -16,12 +16,12 @@ static const struct {
         const char *op;
         int (*run)(struct builder *builder, const struct step *step, struct fault *fault);
 } actions[] = {
-        {"layer", step_layer},       {"overlay", step_overlay},       {"bind", step_bind},
-        {"tmpfs", step_tmpfs},       {"proc", step_kernel_fs},        {"sysfs", step_kernel_fs},
-        {"cgroup2", step_kernel_fs}, {"devpts", step_devpts},         {"mqueue", step_kernel_fs},
-        {"mask", step_mask},         {"readonly", step_readonly},     {"directory", step_directory},
-        {"symlink", step_symlink},   {"device", step_device},         {"console", step_console},
-        {"notify", step_notify},     {"ipc-sysctl", step_ipc_sysctl},
+        {"layer", step_layer},       {"overlay", step_overlay},   {"bind", step_bind},
+        {"tmpfs", step_tmpfs},       {"proc", step_kernel_fs},    {"sysfs", step_kernel_fs},
+        {"cgroup2", step_kernel_fs}, {"devpts", step_devpts},     {"mqueue", step_kernel_fs},
+        {"mask", step_mask},         {"readonly", step_readonly}, {"directory", step_directory},
+        {"symlink", step_symlink},   {"device", step_device},     {"console", step_console},
+        {"notify", step_notify},     {"usage", step_usage},       {"ipc-sysctl", step_ipc_sysctl},
 };
 
 static int run_step(struct builder *builder, const struct step *step, struct fault *fault)

@@ -10,9 +10,10 @@ struct built {
         int console_master;
         int console_slave;
         int notify;
+        int usage;
 };
 
-enum { BUILT_FDS = 4 };
+enum { BUILT_FDS = 5 };
 
 struct builder {
         const struct server *server;
@@ -40,6 +41,7 @@ int step_symlink(struct builder *builder, const struct step *step, struct fault 
 int step_device(struct builder *builder, const struct step *step, struct fault *fault);
 int step_console(struct builder *builder, const struct step *step, struct fault *fault);
 int step_notify(struct builder *builder, const struct step *step, struct fault *fault);
+int step_usage(struct builder *builder, const struct step *step, struct fault *fault);
 
 /* Mount attributes of a comma separated list: readonly nosuid nodev noexec noatime. */
 unsigned long mount_attributes(const char *flags);

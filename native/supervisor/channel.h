@@ -3,7 +3,7 @@
  *
  *   init       -> supervisor  BORN            namespaces are there, credentials are the server's
  *   supervisor -> init        GO  {root}      the root is built: take it
- *   builder    -> supervisor  BUILT {root, console master, console slave, notify}
+ *   builder    -> supervisor  BUILT {root, console master, console slave, notify, usage}
  *   either     -> supervisor  FAULT           what failed; the sender exits
  *   init       -> supervisor  end of file     exec has succeeded (close on exec)
  */
@@ -19,7 +19,7 @@ struct message {
         struct fault fault;
 };
 
-enum { CHANNEL_MAX_FDS = 4 };
+enum { CHANNEL_MAX_FDS = 5 };
 
 /* `fds` may hold -1 for "none" only at its end. 0, or -1 with errno. */
 int channel_send(int channel, const struct message *message, const int *fds, int count);

@@ -1,5 +1,5 @@
-/* The two ends that a server keeps open towards its supervisor: the console, and the socket where init says
- * READY. */
+/* What a server and its supervisor both hold an end of: the console, the socket where init says READY, and
+ * the account that the server may read. */
 #include "builder.h"
 #include "cleanup.h"
 #include "idmap.h"
@@ -64,4 +64,22 @@ int step_notify(struct builder *builder, const struct step *step, struct fault *
         if (fchmodat(parent, last, 0600, 0) < 0)
                 return fault_errno(fault, "chmod", step->args[0]);
         return chdir("/") < 0 ? fault_errno(fault, "chdir", "/") : 0;
+}
+
+/* usage PATH: a file of the host's root, mounted over itself read-only, so that the server can neither write
+ * nor remove it. The supervisor keeps the way to write that it was made with. */
+int step_usage(struct builder *builder, const struct step *step, struct fault *fault)
+{
+        const char *last;
+        _cleanup_fd_ int parent = open_parent_in_root(builder->root, step->args[0], &last, fault);
+        _cleanup_fd_ int mount = -1;
+
+        if (parent < 0)
+                return -1;
+        builder->built.usage =
+                openat(parent, last, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0444);
+        if (builder->built.usage < 0)
+                return fault_errno(fault, "open", step->args[0]);
+        mount = clone_mount(parent, last, -1, mount_attributes("readonly,nosuid,nodev,noexec"), 0, fault);
+        return mount < 0 ? -1 : attach_in_root(mount, builder->root, step->args[0], fault);
 }

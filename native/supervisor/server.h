@@ -41,6 +41,7 @@ struct server {
         int console_master;
         int console_slave; /* kept open so that a guest without readers does not hang the master up */
         int notify;        /* datagram socket at /run/host/notify of the server */
+        int usage;         /* /run/host/vps/usage of the server: it reads, the supervisor writes; -1: none */
 };
 
 /* Microseconds of the monotonic clock. */

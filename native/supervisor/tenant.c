@@ -1,13 +1,11 @@
 #include "tenant.h"
 
 #include "calendar.h"
-#include "cleanup.h"
 #include "files.h"
 
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <unistd.h>
 
 enum { TABLE_BYTES = 2048, CELL_BYTES = 40, NOT_OFFERED = -1, NO_SUCH_THING = -2 };
 
@@ -121,16 +119,13 @@ static void fill(struct table *table, int payload, const struct ledger *ledger, 
         add_huge_pages(table, payload, ledger);
 }
 
-/* The starter makes the file, for the mount; where it has not, nobody looks. */
-void tenant_write(int run_dir, int payload, const struct ledger *ledger, const struct held *held)
+void tenant_write(int file, int payload, const struct ledger *ledger, const struct held *held)
 {
-        _cleanup_fd_ int file = openat(run_dir, "usage", O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0444);
         struct table table;
 
         if (file < 0)
                 return;
         fill(&table, payload, ledger, held);
-        (void)fchmod(file, 0444);
         if (pwrite(file, table.text, table.used, 0) == (ssize_t)table.used)
                 (void)!ftruncate(file, (off_t)table.used);
 }

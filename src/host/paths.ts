@@ -69,8 +69,6 @@ export interface ServerPaths {
   readonly cpus: string
   /** The journal of a live change. */
   readonly limitsUndo: string
-  /** What the server itself sees of its use. */
-  readonly guestUsage: string
 }
 
 /** The paths of the host below `root` (default: `VPS_ROOT`, else the real host). Reads nothing but the environment. */
@@ -118,7 +116,6 @@ export function serverPaths(paths: HostPaths, name: string): ServerPaths {
     unenforced: `${run}/unenforced`,
     cpus: `${run}/cpus`,
     limitsUndo: `${run}/limits.undo`,
-    guestUsage: `${run}/usage`,
   }
 }
 

@@ -34,6 +34,7 @@ const SENTENCES: Readonly<Record<string, Words>> = {
   device: ([path, major, minor, mode]) => `make the device ${path} (${major}:${minor}, mode ${mode})`,
   console: ([path]) => `open a pty as ${path}, its other end held by the supervisor`,
   notify: ([path]) => `open the socket ${path} where init says that it is ready`,
+  usage: ([path]) => `show its account at ${path}, read-only`,
   mask: ([path]) => `hide ${path}`,
   readonly: ([path]) => `write-protect ${path}`,
   hostname: ([name]) => `set the hostname ${name}`,

@@ -1,6 +1,6 @@
 import type {Definition, Loaded} from '../definition/index.ts'
 import {devices, masks} from '../security/index.ts'
-import type {LaunchInput, LaunchServer} from './input.ts'
+import type {LaunchInput} from './input.ts'
 import type {LaunchStep} from './plan.ts'
 import {own} from './step.ts'
 
@@ -13,7 +13,7 @@ export function rootfsSteps(input: LaunchInput): LaunchStep[] {
     ...image.hostTrees.map(({source, target}) => own('bind', source, target, 'readonly,nodev')),
     ...deviceSteps(loaded.definition),
     ...kernelSteps(),
-    ...runSteps(server),
+    ...runSteps(),
     ...mountSteps(loaded),
     ...maskSteps(loaded.definition),
   ]
@@ -47,13 +47,12 @@ function kernelSteps(): LaunchStep[] {
   ]
 }
 
-function runSteps({runDir}: LaunchServer): LaunchStep[] {
+function runSteps(): LaunchStep[] {
   return [
     own('tmpfs', '/run', 'nosuid,nodev', 'mode=755'),
     own('directory', '/run/host', '755'),
     own('notify', '/run/host/notify'),
-    // Not idmapped: it is the host root's, for everybody to read. A tmpfs could not be before Linux 6.3 anyway.
-    own('bind', `${runDir}/usage`, '/run/host/vps/usage', 'readonly,nosuid,nodev,noexec,noidmap'),
+    own('usage', '/run/host/vps/usage'),
   ]
 }
 

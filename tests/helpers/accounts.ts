@@ -26,13 +26,11 @@ export interface RefusalLine {
 export class Accounts {
   readonly storage: string
   readonly #socket: string
-  readonly #tenant: string
 
   constructor(host: ScratchHost, name: string) {
-    const {storage, run, socket} = serverPaths(host.paths, name)
+    const {storage, socket} = serverPaths(host.paths, name)
     this.storage = storage
     this.#socket = socket
-    this.#tenant = join(run, 'usage')
   }
 
   /** Has the supervisor save its account, or begin anew. */
@@ -42,11 +40,6 @@ export class Accounts {
 
   get text(): string | undefined {
     return quietly(() => readFileSync(join(this.storage, 'usage'), 'utf8'))
-  }
-
-  /** The tenant's table. */
-  get table(): string {
-    return readFileSync(this.#tenant, 'utf8')
   }
 
   get counts(): ReadonlyMap<string, Count> {
