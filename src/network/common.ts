@@ -63,13 +63,14 @@ export async function makeCommon(context: CommonContext, steps: () => readonly N
   await writeMade(paths, {rules: rulesKey(context), opened})
 }
 
-/** The last server is gone: nothing of vps stays in the host's network. Under `lockCommon`. */
-export async function removeCommon({paths}: Pick<CommonContext, 'paths'>): Promise<void> {
+/** The last server is gone: nothing of vps stays in the host's network. Under `lockCommon`. False when nothing was made. */
+export async function removeCommon({paths}: Pick<CommonContext, 'paths'>): Promise<boolean> {
   const made = readMade(paths)
-  if (made === undefined) return
+  if (made === undefined) return false
   await nft(['-f', '-'], removalText(tableName(paths)))
   closeForwarding(made.opened)
   await rm(madeFile(paths), {force: true})
+  return true
 }
 
 export function readOpened(paths: Pick<HostPaths, 'runNetwork'>): Opened | undefined {

@@ -68,6 +68,8 @@ const SETTINGS: readonly Setting[] = [
   // The rules' look at the way back is as strict, and counts what it drops; both together let nothing pass if the rules are gone.
   ['ipv4', 'rp_filter', '1'],
   ['ipv6', 'disable_ipv6', '0'],
+  // The gateway's address is enough; one that the kernel makes up would have to be looked for first.
+  ['ipv6', 'addr_gen_mode', '1'],
   ['ipv6', 'forwarding', '1'],
   // A server is no router for its host.
   ['ipv6', 'accept_ra', '0'],

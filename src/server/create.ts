@@ -1,7 +1,7 @@
 import {existsSync} from 'node:fs'
 import {readFile, rm} from 'node:fs/promises'
 import {dirname, resolve} from 'node:path'
-import {type Definition, editDefinition, parseDefinition, requireValid} from '../definition/index.ts'
+import {editDefinition, type Loaded, parseDefinition, requireValid} from '../definition/index.ts'
 import {ExitCode, VpsError} from '../errors.ts'
 import {
   type HostPaths,
@@ -13,6 +13,7 @@ import {
   writeFileAtomic,
 } from '../host/index.ts'
 import {ensureImage, imageExists} from '../image/index.ts'
+import {claimAddresses} from '../network/index.ts'
 import {makeStorage, removeStorage} from '../storage/index.ts'
 import type {Assignment} from './change.ts'
 import {creatingPath} from './journal.ts'
@@ -30,7 +31,7 @@ export interface CreateSource {
 }
 
 interface Draft {
-  readonly definition: Definition
+  readonly loaded: Loaded
   /** To be written as the server's definition; `undefined` when it is there already. */
   readonly text: string | undefined
   /** What relative paths in the definition are relative to. */
@@ -44,7 +45,11 @@ export async function create(context: Context, name: string, source: CreateSourc
   if (existsSync(files.storage))
     throw wrongState(`server ${name} exists already`, `see it with \`vps show ${name}\``)
   const draft = await draftDefinition(paths, name, source)
-  const image = await ensureImage(draft.definition.template, {paths, progress, directory: draft.directory})
+  const image = await ensureImage(draft.loaded.definition.template, {
+    paths,
+    progress,
+    directory: draft.directory,
+  })
 
   await using undo = new AsyncDisposableStack() // runs unless moved: undone on any failure
   const journal = creatingPath(paths, name)
@@ -55,6 +60,9 @@ export async function create(context: Context, name: string, source: CreateSourc
   if (!imageExists(paths, image.id))
     // removed by another command before our record said that we need it
     throw new VpsError('IMAGE_GONE', `image ${image.id} was just removed`, {suggestions: ['try again']})
+  const claim = await claimAddresses(context, {name, storage: journal, loaded: draft.loaded})
+  undo.defer(claim.undo)
+  await claim.settle()
   if (draft.text !== undefined) {
     undo.defer(async () => await rm(files.definition, {force: true}))
     await writeFileAtomic(files.definition, draft.text)
@@ -76,16 +84,18 @@ async function draftDefinition(paths: HostPaths, name: string, source: CreateSou
       `there is a definition of ${name} already: ${target}`,
       `create the server from it with \`vps create ${name}\` alone, or remove the file`,
     )
-  const definition = requireValid(parseDefinition(present, {file: target, name, ...parseOptions(paths)}))
-  return {definition, text: undefined, directory: dirname(target)}
+  const loaded = parseDefinition(present, {file: target, name, ...parseOptions(paths)})
+  requireValid(loaded)
+  return {loaded, text: undefined, directory: dirname(target)}
 }
 
 async function newDefinition(paths: HostPaths, name: string, source: CreateSource): Promise<Draft> {
   const {text: original, file} = await sourceText(serverPaths(paths, name).definition, name, source)
   const changes = [...nameChange(original, name, file), ...(source.set ?? [])]
   const text = changes.length === 0 ? original : editDefinition(original, changes).text
-  const definition = requireValid(parseDefinition(text, {file, name, ...parseOptions(paths)}))
-  return {definition, text, directory: dirname(file)}
+  const loaded = parseDefinition(text, {file, name, ...parseOptions(paths)})
+  requireValid(loaded)
+  return {loaded, text, directory: dirname(file)}
 }
 
 async function sourceText(

@@ -3,6 +3,7 @@ import {rm} from 'node:fs/promises'
 import {renameDurable, serverPaths, syncDirectory} from '../host/index.ts'
 import {cgroupPlace, removeParent} from '../resources/index.ts'
 import {destroyingPath, listDirectory} from './journal.ts'
+import {forgetCommon} from './network/common.ts'
 import {fileKey, readRecord} from './record.ts'
 import {completeDestroy} from './repair.ts'
 import {readRun} from './run-state.ts'
@@ -29,8 +30,9 @@ export async function destroy(context: Context, name: string, force: boolean): P
   const journal = destroyingPath(paths, name, uuid, key)
   await renameDurable(storage, journal)
   await completeDestroy(context, name, journal, key)
-  // After the last one nothing of vps is left in the cgroup tree. Whoever starts a server has it in this directory.
+  // After the last one nothing of vps is left in the host's network and in the cgroup tree. Whoever starts a server has it in this directory.
   if (listDirectory(paths.servers).length > 0) return
+  await forgetCommon(context)
   const place = await cgroupPlace(paths).catch(() => undefined) // without cgroup2 there is nothing
   if (place !== undefined) await removeParent(place)
 }

@@ -1,6 +1,8 @@
 import {existsSync} from 'node:fs'
 import {VpsError} from '../errors.ts'
 import {type Check, type HostPaths, listIdSlots, removeTemporaries, serverPaths} from '../host/index.ts'
+import {formatRange} from '../ip.ts'
+import {listHoldings} from '../network/index.ts'
 import {journalNames, listDirectory, readJournals} from './journal.ts'
 import {readRun} from './run-state.ts'
 import {openSession} from './session.ts'
@@ -32,11 +34,14 @@ async function findOfServers(paths: HostPaths): Promise<Leftover[]> {
   const slots = (await listIdSlots(paths))
     .filter(({owner}) => isNowhere(paths, owner))
     .map(({slot, owner}) => ({name: owner, what: `id range ${slot} of no server`}))
+  const addresses = listHoldings(paths)
+    .filter(({server}) => isNowhere(paths, server))
+    .map(({server, range}) => ({name: server, what: `address ${formatRange(range)} of no server`}))
   const runs = listDirectory(paths.runServers)
     .filter(name => ['dead', 'bare'].includes(readRun(paths, name).kind))
     .map(name => ({name, what: 'a supervisor that died'}))
   const strays = strayThrowaways(paths).map(name => ({name, what: 'a throw-away server whose maker is gone'}))
-  return [...journals, ...slots, ...runs, ...strays]
+  return [...journals, ...slots, ...addresses, ...runs, ...strays]
 }
 
 const VERBS = {creating: 'create', destroying: 'destroy', renaming: 'rename'} as const

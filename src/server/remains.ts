@@ -3,6 +3,7 @@ import {setTimeout as sleep} from 'node:timers/promises'
 import {removeTree, serverPaths, writeFileAtomic} from '../host/index.ts'
 import {cgroupPlace, leaveScope, removeCgroup, serverScope} from '../resources/index.ts'
 import {repairLive} from './live.ts'
+import {undoNetwork} from './network/undo.ts'
 import {readRecord} from './record.ts'
 import {type Run, readRun} from './run-state.ts'
 import {othersDependOn, settleOthers} from './sharing.ts'
@@ -44,14 +45,15 @@ async function settledRun({paths}: Context, name: string): Promise<Run> {
 }
 
 /**
- * Kills what is left of a server that is not to run, removes its cgroup and its run directory, and gives others back what it had.
+ * Kills what is left of a server that is not to run, removes its network, its cgroup and its run directory, and gives others back what it had.
  * @param locked the caller holds `lockSharing`
  */
-export async function removeRun({paths}: Context, name: string, locked = false): Promise<void> {
+export async function removeRun({paths, notice}: Context, name: string, locked = false): Promise<void> {
   const settle = await othersDependOn(paths, name)
   const place = await cgroupPlace(paths)
   const directory = place.directory(name)
   await removeCgroup(directory, {keepTop: place.systemd})
+  await undoNetwork(paths, name, notice)
   if (place.systemd) await leaveScope(serverScope(paths, name), name, directory)
   await removeTree(serverPaths(paths, name).run)
   if (settle) await settleOthers(paths, locked)

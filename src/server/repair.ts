@@ -14,6 +14,7 @@ import {
   syncDirectory,
   takeIdSlot,
 } from '../host/index.ts'
+import {releaseAddresses, renameHoldings} from '../network/index.ts'
 import {removeStorage} from '../storage/index.ts'
 import {type Journal, journalsOf} from './journal.ts'
 import {keepMonths} from './kept-months.ts'
@@ -35,7 +36,7 @@ export async function repairServer(context: Context, name: string): Promise<Jour
   const files = serverPaths(context.paths, name)
   await removeTemporaries(context.paths.definitions, `${name}.yaml`)
   if (existsSync(files.storage)) await removeTemporaries(files.storage)
-  else await releaseSlots(context, name)
+  else await releaseClaims(context, name)
   await cleanRun(context, name)
   return journals
 }
@@ -82,7 +83,7 @@ export async function completeDestroy(
   await removeStorage(dirname(storagePaths(path).upper)) // first what takes space, for the disk may be full
   await keepMonths(context.paths, name, path)
   await removeStorage(path)
-  if (!existsSync(serverPaths(context.paths, name).storage)) await releaseSlots(context, name)
+  if (!existsSync(serverPaths(context.paths, name).storage)) await releaseClaims(context, name)
   else if (record !== undefined) await releaseIdSlot(context.paths, record.slot, name)
 }
 
@@ -106,6 +107,7 @@ export async function completeRename(
 ): Promise<void> {
   const record = readRecordAt(path)
   if (record !== undefined) await renameIdSlot(context.paths, record.slot, from, to)
+  await renameHoldings(context.paths, from, to)
   await rm(serverPaths(context.paths, from).definition, {force: true})
   await syncDirectory(context.paths.definitions)
   if (record === undefined) await removeStorage(path)
@@ -133,8 +135,9 @@ export async function ensureSlot(
   return repaired
 }
 
-/** For a server without storage: no slot can be its. */
-async function releaseSlots({paths}: Context, name: string): Promise<void> {
+/** For a server without storage: no slot and no address can be its. */
+async function releaseClaims({paths}: Context, name: string): Promise<void> {
+  await releaseAddresses(paths, name)
   for (const {slot, owner} of await listIdSlots(paths))
     if (owner === name) await releaseIdSlot(paths, slot, name)
 }

@@ -1,4 +1,5 @@
 import {networkInterfaces} from 'node:os'
+import type {LaunchPlan} from '../../launch/index.ts'
 import {isCommonMade, lockCommon, makeCommon, removeCommon} from '../../network/index.ts'
 import type {Context} from '../types.ts'
 import {runNetwork} from './native.ts'
@@ -23,14 +24,19 @@ export async function remakeCommon(context: Context, isDone: () => boolean = () 
 /** After the last server: as if vps had never been there. */
 export async function forgetCommon(context: Context): Promise<void> {
   await using _lock = await lockCommon(context.paths, 'destroy', context.progress)
-  await removeCommon(context)
+  if (!(await removeCommon(context))) return
+  const {ipv4} = context.config.network.gateway
+  await runNetwork('network-apply', gatewayPlan('-host-address', ipv4))
 }
 
 /** The gateway is an address of the host even when no link is there, so that a name server can listen on it. */
 async function addGateway({config}: Context): Promise<void> {
   const {ipv4} = config.network.gateway
   if (networkInterfaces().lo?.some(({address}) => address === ipv4)) return
-  const step = {op: '+host-address', arguments: ['lo', `${ipv4}/32`], origin: null}
-  const fault = await runNetwork('network-apply', {settings: {}, steps: [step]})
+  const fault = await runNetwork('network-apply', gatewayPlan('+host-address', ipv4))
   if (fault !== undefined && fault.code !== 'EEXIST') throw fault
+}
+
+function gatewayPlan(op: string, ipv4: string): LaunchPlan {
+  return {settings: {}, steps: [{op, arguments: ['lo', `${ipv4}/32`], origin: null}]}
 }
