@@ -68,7 +68,7 @@ function addressHint(value: string): string | undefined {
   if (/^(any|yes|true|pool)$/i.test(value)) return 'write auto'
   if (/^(ipv?4|ipv?6)$/i.test(value)) return `write auto${value.at(-1)}`
   const zone = /^(.+)%/.exec(value)?.[1]
-  if (zone !== undefined && parseAddress(zone)) return `write ${zone} without a zone`
+  if (zone !== undefined && linkAddressCheck(zone) === undefined) return `write ${zone} without a zone`
   const bracketed = /^\[(.+)\]$/.exec(value)?.[1]
   if (bracketed !== undefined && parseAddress(bracketed)) return `write ${bracketed} without brackets`
   const parts = /^([0-9]{1,4}(?:\.[0-9]{1,4}){3})(?:\/([0-9.]+))?$/.exec(value)
@@ -164,7 +164,9 @@ function rateHint(written: string): string | undefined {
     /^([0-9]+(?:\.[0-9]+)?)\s*([kmgt]?)(i?b?(?:it|its|yte|ytes)?(?:ps|\/s|\/sec)?)$/i.exec(written) ?? []
   if (number === '') return undefined
   const letter = prefix.toLowerCase()
-  if (/^bits?/i.test(unit)) return `write ${number}${letter}bit`
+  const bits = `${number}${letter}bit`
+  if (parseRate(bits) === undefined) return 'it must be a whole number of bits'
+  if (/^bits?/i.test(unit)) return `write ${bits}`
   // In tc(8) mbps are megabytes, elsewhere megabits: ask.
   if (/^bps$/i.test(unit) && prefix !== '') {
     const bytes = parseRate(`${Number(number) * 8}${letter}bit`)

@@ -7,6 +7,7 @@ import * as check from './interfaces.ts'
 import {bytes, choice, group, key, list, optional, section, text, whole, worded} from './kinds.ts'
 import {networkWord} from './network-words.ts'
 import {publish} from './publish.ts'
+import {quote} from './words.ts'
 
 /** What a server has that says nothing about its network. */
 export const DEFAULT_MODE = 'none'
@@ -299,6 +300,7 @@ export const network = section(
             private: 'write links, or none for loopback only',
             veth: 'write links',
             venet: 'write links',
+            bridged: 'write {links: [{mode: bridge, bridge: br0}]}',
             bridge: 'write {links: [{mode: bridge, bridge: br0}]}',
             macvlan: 'write {links: [{mode: macvlan, parent: eth0}]}',
             physical: 'write {links: [{mode: physical, parent: eth1}]}',
@@ -394,11 +396,19 @@ export const network = section(
   {short: 'mode', otherwise: networkWord},
 )
 
+const PROJECT_PATTERN = '^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$'
+
 export const project = text({
   expected: 'the name of a project',
-  check: value =>
-    /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/.test(value)
-      ? undefined
-      : {says: `must be made of lower-case letters, digits and inner dashes, at most 63, not "${value}"`},
-  pattern: '^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$',
+  pattern: PROJECT_PATTERN,
+  check: value => {
+    const isName = (text: string): boolean => new RegExp(PROJECT_PATTERN).test(text)
+    if (isName(value)) return
+    const says = `must be made of lower-case letters, digits and inner dashes, at most 63, not ${quote(value)}`
+    const better = value
+      .toLowerCase()
+      .replaceAll(/[_. ]+/g, '-')
+      .replaceAll(/^-+|-+$/g, '')
+    return isName(better) ? {says, suggestion: `did you mean ${better}?`} : {says}
+  },
 })

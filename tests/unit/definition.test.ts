@@ -9,11 +9,16 @@ import {
   capabilityNumber,
   changedKeys,
   type Definition,
+  editDefinition,
+  effectiveText,
   formatBytes,
   formatDuration,
   jsonSchema,
   keyInfo,
+  keySteps,
+  type Link,
   loadDefinition,
+  parseAssignments,
   parseBytes,
   parseDefinition,
   parseDuration,
@@ -44,6 +49,68 @@ const NO_NETWORK = {
   firewall: {in: 'allow', out: 'allow', rules: []},
   connections: 65_536,
   dns: [],
+} satisfies Definition['network']
+
+const LINK = {
+  name: 'eth0',
+  mode: 'routed',
+  addresses: ['auto'],
+  bridge: null,
+  vlan: null,
+  parent: null,
+  gateway: [],
+  mac: 'auto',
+  mtu: 'auto',
+  rate: {in: null, out: null, burst: null, packets: null},
+} satisfies Link
+
+/** What good/every-key.yaml says about the network. */
+const EVERY_NETWORK = {
+  mode: 'links',
+  links: [
+    {
+      ...LINK,
+      addresses: ['auto4', '203.0.113.7', '2001:db8:7::/64', 'pool:public'],
+      mac: '02:00:00:12:34:ab',
+      mtu: 1400,
+      rate: {in: 100_000_000, out: 1_500_000_000, burst: 262_144, packets: 20_000},
+    },
+    {
+      ...LINK,
+      name: 'eth1',
+      mode: 'bridge',
+      addresses: ['192.0.2.10/24'],
+      bridge: 'br0',
+      vlan: 20,
+      gateway: ['192.0.2.1', 'fe80::1'],
+    },
+  ],
+  publish: [
+    {address: null, hostPort: 8080, guestPort: 80, count: 1, protocol: 'tcp'},
+    {address: null, hostPort: 53, guestPort: 53, count: 1, protocol: 'udp'},
+    {address: '127.0.0.1', hostPort: 5000, guestPort: 5000, count: 1, protocol: 'tcp'},
+    {address: '2001:db8::1', hostPort: 443, guestPort: 8443, count: 1, protocol: 'tcp'},
+    {address: null, hostPort: 20_000, guestPort: 30_000, count: 101, protocol: 'udp'},
+  ],
+  firewall: {
+    in: 'deny',
+    out: 'allow',
+    rules: [
+      {action: 'allow', direction: 'in', protocol: 'tcp', ports: '22', from: ['198.51.100.0/24'], to: []},
+      {
+        action: 'allow',
+        direction: 'in',
+        protocol: 'udp',
+        ports: '53,2000-3001',
+        from: ['tag:web', 'server:db1', '192.0.2.1'],
+        to: [],
+      },
+      {action: 'deny', direction: 'out', protocol: 'any', ports: null, from: [], to: ['10.0.0.0/8']},
+      {action: 'deny', direction: 'in', protocol: 'icmp', ports: null, from: [], to: ['2001:db8:7::/64']},
+    ],
+  },
+  connections: 20_000,
+  dns: ['2001:db8::53'],
 } satisfies Definition['network']
 
 const MIB = 1024 ** 2
@@ -132,8 +199,8 @@ describe('good definitions', () => {
       autostart: true,
       stop: {signal: 'SIGRTMIN+3', timeout: 90_000},
       console: {size: 1_572_864, files: 8},
-      project: 'default',
-      network: NO_NETWORK,
+      project: 'miller',
+      network: EVERY_NETWORK,
       ...EVERY_LIMIT,
     } satisfies Definition)
   })
@@ -465,6 +532,93 @@ describe('the tables', () => {
       restart: ['template', 'env', 'mounts'],
     })
     expect(changedKeys(before, before)).toEqual({live: [], restart: []})
+  })
+})
+
+describe('a network', () => {
+  const network = (yaml: string) =>
+    parseDefinition(`network: ${yaml}\n`, {file: 'web1.yaml'}).definition.network
+  const changes = (before: string, after: string) => {
+    const [one, two] = [before, after].map(
+      yaml => parseDefinition(`network: ${yaml}\n`, {file: 'web1.yaml'}).definition,
+    )
+    return one && two ? changedKeys(one, two) : undefined
+  }
+
+  test('of links has one routed link unless others are written', () => {
+    expect(network('links')).toEqual({...NO_NETWORK, mode: 'links', links: [LINK]})
+    expect(network('{mode: links, publish: 80:80}').links).toEqual([LINK])
+    expect(network('{mode: links, links: [{}, {}, {mode: macvlan, parent: eth5}]}').links).toEqual([
+      LINK,
+      {...LINK, name: 'eth1'},
+      {...LINK, name: 'eth2', mode: 'macvlan', parent: 'eth5', addresses: []},
+    ])
+    expect(network('host')).toEqual({...NO_NETWORK, mode: 'host'})
+  })
+
+  test('changes link by link, live where only live keys differ', () => {
+    expect(
+      changes(
+        '{mode: links, links: [{}, {rate: {in: 1mbit}}]}',
+        '{mode: links, links: [{addresses: [auto, 192.0.2.1]}, {rate: {in: 2mbit}, mtu: 1400}]}',
+      ),
+    ).toEqual({
+      live: ['network.links[0].addresses', 'network.links[1].rate.in'],
+      restart: ['network.links[1].mtu'],
+    })
+    expect(changes('{mode: links, links: [{}]}', '{mode: links, links: [{}, {}]}')).toEqual({
+      live: [],
+      restart: ['network.links'],
+    })
+    expect(
+      changes('{mode: links, links: [{}, {}]}', '{mode: links, links: [{name: eth1}, {name: eth0}]}'),
+    ).toEqual({
+      live: [],
+      restart: ['network.links'],
+    })
+    expect(
+      changes(
+        '{mode: links}',
+        '{mode: links, publish: 80:80, connections: 100, firewall: {in: deny, rules: [{allow: any}]}}',
+      ),
+    ).toEqual({
+      live: ['network.publish', 'network.firewall.in', 'network.firewall.rules', 'network.connections'],
+      restart: [],
+    })
+    expect(changes('none', 'links')?.restart).toContain('network.mode')
+  })
+
+  test('keys are taken apart', () => {
+    expect(keySteps('network.links[0].rate.in')).toEqual(['network', 'links', '0', 'rate', 'in'])
+    expect(keySteps('stop.timeout')).toEqual(['stop', 'timeout'])
+  })
+
+  test('is written out so that it reads back the same', async () => {
+    const loaded = await loadDefinition(join(good, 'every-key.yaml'))
+    const text = effectiveText(loaded)
+    expect(text).toMatch(/\{allow: "udp\/53,2000-3001", from: \[/)
+    expect(text).toContain('53:53/udp')
+    expect(text).toContain('in: 100mbit')
+    const again = parseDefinition(text, {file: 'every-key.yaml'})
+    expect(renderProblems(again.problems, again.text)).toBe('')
+    expect(again.definition).toEqual(loaded.definition)
+  })
+
+  test('is set from the command line as it is written there', () => {
+    const set = (...words: string[]) =>
+      parseDefinition(editDefinition('network: links\n', parseAssignments(words)).text, {file: 'web1.yaml'})
+    const {definition, problems, text} = set(
+      'network.publish+=[2001:db8::1]:443:443',
+      'network.links+={addresses: [auto]}',
+      'network.links[0].rate.in=50mbit',
+      'network.firewall.rules+={allow: tcp/22, from: 192.0.2.1}',
+    )
+    expect(renderProblems(problems, text)).toBe('')
+    expect(definition.network.publish).toMatchObject([{address: '2001:db8::1', hostPort: 443}])
+    expect(definition.network.links).toEqual([{...LINK, rate: {...LINK.rate, in: 50_000_000}}])
+    expect(definition.network.firewall.rules).toMatchObject([
+      {action: 'allow', ports: '22', from: ['192.0.2.1']},
+    ])
   })
 })
 

@@ -1,5 +1,6 @@
 import {
   type Address,
+  BITS,
   contains,
   firstOf,
   formatAddress,
@@ -72,7 +73,7 @@ const INSTEAD: Readonly<Record<string, string>> = {
   'bridge routed': 'write mode: bridge',
   'bridge macvlan': 'write parent: for the interface it is on',
   'rate macvlan': 'packets of the link do not pass the host; use routed or bridge for a rate',
-  'rate physical': 'the interface is the server’s alone; use routed or bridge for a rate',
+  'rate physical': 'the interface belongs to the server alone; use routed or bridge for a rate',
   'mac physical': 'the interface keeps its own; the server may change it',
   'mtu physical': 'the interface keeps its own; the server may change it',
 }
@@ -137,13 +138,18 @@ interface Written {
   readonly index: number
   readonly text: string
   readonly range: Prefix | undefined
+  readonly isRouted: boolean
 }
 
-function addressesOf(links: readonly Link[], isWanted: (link: Link) => boolean = () => true): Written[] {
-  return links.flatMap((link, at) =>
-    isWanted(link)
-      ? link.addresses.map((text, index) => ({link: at, index, text, range: parseRange(text)}))
-      : [],
+function addressesOf(links: readonly Link[]): Written[] {
+  return links.flatMap(({mode, addresses}, link) =>
+    addresses.map((text, index) => ({
+      link,
+      index,
+      text,
+      range: parseRange(text),
+      isRouted: mode === 'routed',
+    })),
   )
 }
 
@@ -207,7 +213,7 @@ export const addressesOnce: Rule = ({definition, report}) => {
     const other = earlier.find(before =>
       range === undefined
         ? one.text !== '' && before.link === one.link && givesSame(before.text, one.text)
-        : before.range !== undefined && isClash(before.range, range),
+        : isClash(before, one),
     )
     if (other === undefined) continue
     const says =
@@ -228,17 +234,12 @@ function givesSame(before: string, text: string): boolean {
   )
 }
 
-/** One address may well be of a prefix that is routed to the server as well. */
-function isClash(one: Prefix, other: Prefix): boolean {
-  const full = one.family === 4 ? 32 : 128
-  const isOneInPrefix = (one.length === full) !== (other.length === full)
-  return overlaps(one, other) && !isOneInPrefix && !isNeighbour(one, other)
-}
-
-/** `192.0.2.10/24` and `192.0.2.11/24` are two addresses of one network. */
-function isNeighbour(one: Prefix, other: Prefix): boolean {
-  const isHost = (range: Prefix): boolean => networkOf(range).value !== range.value
-  return isHost(one) && isHost(other) && one.value !== other.value
+/** Of a prefix that is routed to the server, one address may well be its own. On other links a prefix is only a length. */
+function isClash(one: Written, other: Written): boolean {
+  if (one.range === undefined || other.range === undefined) return false
+  if (!(one.isRouted && other.isRouted)) return isSameAddress(one.range, other.range)
+  const isWhole = ({family, length}: Prefix): boolean => length < BITS[family]
+  return isWhole(one.range) === isWhole(other.range) && overlaps(one.range, other.range)
 }
 
 export const gatewaysAreNear: Rule = ({definition, report}) => {
