@@ -9,6 +9,8 @@ export interface Running {
   /** vps-attach. */
   readonly process: ChildProcess
   readonly result: Promise<Result>
+  /** Bytes that it has written to standard output so far. */
+  written(): number
 }
 
 /**
@@ -30,7 +32,11 @@ export class Inside {
   async begin(server: string, argv: readonly string[], input = ''): Promise<Running> {
     const words = await this.#host.attachWords(server, {argv})
     const process = spawnWithWords([nativeFile('vps-attach')], words, ['pipe', 'pipe', 'pipe'])
-    return {process, result: collect(process, input)}
+    let written = 0
+    process.stdout?.on('data', (chunk: Buffer) => {
+      written += chunk.length
+    })
+    return {process, result: collect(process, input), written: () => written}
   }
 
   /** Runs a command to its end. */

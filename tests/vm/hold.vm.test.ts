@@ -8,6 +8,7 @@ import {Workshop} from '../helpers/bare-server.ts'
 import {groupFile, groupNumber, killCommands} from '../helpers/cgroup-files.ts'
 import {type ScratchHost, scratchHost} from '../helpers/host.ts'
 import {Inside, type Running} from '../helpers/inside.ts'
+import {until} from '../helpers/processes.ts'
 import {probesMount, STATIC, startServers} from '../helpers/servers.ts'
 import {median, type Phase, rateIn, workSamples} from '../helpers/throughput.ts'
 
@@ -91,10 +92,10 @@ describe('a noisy neighbour', () => {
     await inside.sh('victim', 'cat /root/own >/dev/null')
     expect(kept()).toBeGreaterThan(39)
     const frozen = join(host.cgroup('noisy'), 'payload/cgroup.freeze')
-    const seconds = ((2 * TURNS + 1) * (TURN_MS + SETTLE_MS)) / 1000 + 1
     const neighbour = await inside.begin('noisy', noise)
     await sleep(1000)
-    const victim = await inside.begin('victim', ['/probes/load', 'work', String(seconds), '/root/work'])
+    const victim = await inside.begin('victim', ['/probes/load', 'work', '600', '/root/work'])
+    await until('it works', () => victim.written() > 0, 20_000)
     const phases: Phase[] = []
     for (let turn = 0; turn <= 2 * TURNS; turn++) {
       writeFileSync(frozen, turn % 2 === 0 ? '1' : '0')
@@ -104,6 +105,8 @@ describe('a noisy neighbour', () => {
       phases.push({begin, end: now()})
     }
     writeFileSync(frozen, '0')
+    await sleep(SETTLE_MS)
+    await endCommands('victim', victim)
     await endCommands('noisy', neighbour)
     const samples = workSamples((await victim.result).stdout)
     const rates = phases.map(phase => rateIn(samples, phase))
