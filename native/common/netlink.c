@@ -174,6 +174,12 @@ void netlink_acknowledge(struct netlink *netlink)
                 present_message(netlink)->nlmsg_flags |= NLM_F_ACK;
 }
 
+void netlink_discard(struct netlink *netlink)
+{
+        netlink->used = 0;
+        netlink->problem = 0;
+}
+
 bool netlink_is_empty(const struct netlink *netlink)
 {
         return netlink->used == 0 && !netlink->problem;
@@ -285,7 +291,6 @@ int netlink_send(struct netlink *netlink, refusal_listener *refused, void *conte
         if (netlink_is_empty(netlink))
                 return 0;
         result = send_all(netlink);
-        netlink->used = 0;
-        netlink->problem = 0;
+        netlink_discard(netlink);
         return result < 0 ? -1 : receive(netlink->socket, &outcome);
 }

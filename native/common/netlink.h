@@ -48,6 +48,8 @@ size_t netlink_nest(struct netlink *netlink, int type);
 size_t netlink_nest_of(struct netlink *netlink, int type, const void *header, size_t size);
 void netlink_nest_end(struct netlink *netlink, size_t nest);
 
+/* Forgets the messages that have not been sent. */
+void netlink_discard(struct netlink *netlink);
 bool netlink_is_empty(const struct netlink *netlink);
 
 /* The kernel answers the present message also when it was done. The last one of a send needs it: no answer at

@@ -380,6 +380,17 @@ describe.skipIf(requires('root').skip)('the network as steps of a plan', () => {
       expect(await inside('ip address; ip route; ip -6 route')).toBe(within)
     })
 
+    test('of the rate that fails half way takes back its half', async () => {
+      await start([...ROUTED, ...ELEMENTS])
+      sh('tc qdisc add dev vps-one ingress') // of somebody else
+      expect(await apply(['shape', 'vps-one', '20000000', '10000000', '0'])).toMatchObject({
+        op: 'shape',
+        errno: 17,
+      })
+      expect(sh('ip -br link')).not.toContain('vps~one')
+      expect(sh('tc qdisc show dev vps-one')).not.toContain('tbf')
+    })
+
     test('is refused for a process that has gone, and for links', async () => {
       await start([...ROUTED, ...ELEMENTS])
       const pid = String(stateNumber(host, 'one', 'init'))

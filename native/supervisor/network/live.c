@@ -75,13 +75,31 @@ static bool is_element(const struct step *step)
         return step_is(step, "nft-element");
 }
 
+/* The one kind of step that makes several things. */
+static void remove_half(struct run *run, size_t step)
+{
+        struct fault *first = run->fault, later = {.step = -1};
+
+        run->fault = &later;
+        run->removing = true;
+        (void)network_run_step(run, (int)step, true);
+        (void)run_flush(run);
+        run->fault = first;
+}
+
 /* Each by itself, so that it is known what has been done; `done` says of which steps that is so. */
 static int do_step(struct run *run, size_t step, bool remove, bool *done)
 {
+        bool shapes = !remove && shape_is_new(run, &run->plan->steps[step]);
+
         run->removing = remove;
         run->overlooked = false;
-        if (network_run_step(run, (int)step, remove) < 0 || run_flush(run) < 0)
+        if (network_run_step(run, (int)step, remove) < 0 || run_flush(run) < 0) {
+                run_discard(run);
+                if (shapes)
+                        remove_half(run, step);
                 return -1;
+        }
         *done = !run->overlooked; /* what was not there is not put back */
         return 0;
 }

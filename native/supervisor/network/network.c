@@ -100,6 +100,7 @@ static int raise_all(struct run *run)
         if (add_links(run) == 0)
                 return 0;
         run->fault = &later;
+        run_discard(run);
         remove_links(run);
         remove_elements(run);
         run->fault = first;

@@ -159,6 +159,12 @@ int run_flush(struct run *run)
         return flush_one(run, &run->host);
 }
 
+void run_discard(struct run *run)
+{
+        netlink_discard(&run->inside);
+        netlink_discard(&run->host);
+}
+
 struct inside *run_hold(struct run *run, int index)
 {
         struct network *network = run->network;

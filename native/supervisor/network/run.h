@@ -37,6 +37,9 @@ void run_close(struct run *run);
 /* Sends what has been put together: inside first, so that a host's end finds its carrier. */
 int run_flush(struct run *run);
 
+/* Forgets what has been put together since: it belongs to something that has failed. */
+void run_discard(struct run *run);
+
 /* The index of a link, -1 when there is none: that is a fault. Sends what could be about to make it, first.
  * With `up`, the link is up for the messages that follow. */
 int run_link(struct run *run, bool inside, const char *name, bool up);

@@ -25,15 +25,22 @@ struct shape {
 };
 
 /* vps-web1 has vps~web1. */
-static int name_ifb(struct run *run, const char *host, char ifb[IFNAMSIZ])
+static int name_ifb(const char *host, char ifb[IFNAMSIZ])
 {
         size_t dash = strcspn(host, "-");
 
         if (strlen(host) >= IFNAMSIZ || !host[dash])
-                return run_malformed(run, host);
+                return -1;
         strcpy(ifb, host);
         ifb[dash] = '~';
         return 0;
+}
+
+bool shape_is_new(const struct run *run, const struct step *step)
+{
+        char ifb[IFNAMSIZ];
+
+        return step_is(step, "shape") && name_ifb(step->args[0], ifb) == 0 && run_find(run, ifb) == 0;
 }
 
 static int parse_shape(struct run *run, const struct step *step, struct shape *shape)
@@ -44,7 +51,7 @@ static int parse_shape(struct run *run, const struct step *step, struct shape *s
                 return run_malformed(run, step->args[2]);
         if (text_number(step->args[3], MOST_BURST, &shape->burst) < 0)
                 return run_malformed(run, step->args[3]);
-        return name_ifb(run, step->args[0], shape->ifb);
+        return name_ifb(step->args[0], shape->ifb) < 0 ? run_malformed(run, step->args[0]) : 0;
 }
 
 static void begin_tc(struct run *run, int type, int flags, int index, uint32_t parent, uint32_t handle,

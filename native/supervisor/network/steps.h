@@ -28,5 +28,7 @@ network_action step_link_route, step_host_route;
 network_action step_host_setting;
 /* shape.c */
 network_action step_shape;
+/* Whether it is a step of shape, for a link that nothing holds back yet. */
+bool shape_is_new(const struct run *run, const struct step *step);
 
 #endif
