@@ -120,7 +120,7 @@ export const link = section({
       {single: true},
     ),
     {
-      says: 'The addresses of the link. On a `routed` one: `auto` is one of each default pool of the host, `auto4` and `auto6` only that of one family, `pool:NAME` one of that pool; an address is that one, in a pool or not; a prefix such as `2001:db8:7::/64` is routed to the server as a whole. On other links: addresses with the length of their network, as `192.0.2.10/24`.',
+      says: 'The addresses of the link. On a `routed` one: `auto` is one of each default pool of the host, `auto4` and `auto6` only that of one family, `pool:NAME` one of that pool; an address is that one; a prefix such as `2001:db8:7::/64` is routed to the server as a whole; both must lie in a pool of `/etc/vps/host.yaml` and be free. On other links: addresses with the length of their network, as `192.0.2.10/24`.',
       example: '[auto, 203.0.113.7, "2001:db8:7::/64"]',
       change: 'live',
       default: [],

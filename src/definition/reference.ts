@@ -28,6 +28,7 @@ template: debian                 # or {name: debian, suite: bookworm, packages: 
 hostname: web1.example.net
 mounts:
   - {source: /srv/web1, target: /srv/www, readonly: true}
+network: {publish: ["8080:80"], firewall: {in: deny, rules: [{allow: tcp/80}]}}
 security: {capabilities: {drop: [net_raw]}}
 restart: {policy: on-failure, max: 5, window: 10m}
 stop: {timeout: 30s}
@@ -174,6 +175,7 @@ const UNITS = `## Units
   \`1h30m\`. A plain number is refused, except \`0\`.
 - **Amounts of data**: \`KiB\`, \`MiB\`, \`GiB\`, \`TiB\` count in 1024; \`kB\`, \`MB\`, \`GB\`, \`TB\` in 1000; a plain number
   counts bytes. \`1.5GiB\` is fine. A bare \`k\`, \`M\` or \`G\` is refused, as it means 1000 to some and 1024 to others.
+- **Rates** count bits per second in steps of 1000, as networks do: \`64kbit\`, \`100mbit\`, \`1.5gbit\`. Bytes are refused.
 - **CPUs**: \`1.5\` is the time of one and a half processors, \`150%\` the same.
 - **\`null\`** says that a key without a default is not set, also where a profile sets it.`
 
