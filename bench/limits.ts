@@ -79,7 +79,7 @@ async function measure(
 }
 
 async function create({host}: BenchHost, name: string, resources: readonly string[]): Promise<void> {
-  const definitionText = `template: busybox\ninit: persist\n${
+  const definitionText = `template: busybox\ninit: persist\nnetwork: none\n${
     resources.length === 0 ? '' : `resources:\n${resources.map(line => `  ${line}\n`).join('')}`
   }`
   await host.create(name, {definitionText})

@@ -127,6 +127,7 @@ describe('cut off in the middle', () => {
 
   test('by kill -9, doctor knows what it left, and removes it; but not while it is at work', async () => {
     const {pid, done} = await begin()
+    process.kill(pid, 'SIGSTOP') // a command that is at work for as long as it takes
     await host.vps(['doctor', '--repair'], LONG)
     expect(await runningThrowaways()).toBe(true)
     process.kill(pid, 'SIGKILL')
@@ -144,9 +145,13 @@ describe('cut off in the middle', () => {
 })
 
 test('a start with limits costs no more, against the same writes in C, than one without', async () => {
-  const {stdout, exitCode} = await execa('node', ['bench/limits.ts', '4'], {reject: false, timeout: 300_000})
-  const ratio = Number(/^Start of a server with \d+ cgroup writes.*\n.*ratio ([\d.]+)/m.exec(stdout)?.[1])
-  expect(exitCode, stdout).not.toBe(77)
-  expect(ratio, stdout).toBeGreaterThan(0.5)
-  expect(ratio, stdout).toBeLessThan(6)
+  const {all = '', exitCode} = await execa('node', ['bench/limits.ts', '4'], {
+    reject: false,
+    all: true,
+    timeout: 300_000,
+  })
+  const ratio = Number(/^Start of a server with \d+ cgroup writes.*\n.*ratio ([\d.]+)/m.exec(all)?.[1])
+  expect(exitCode, all).not.toBe(77)
+  expect(ratio, all).toBeGreaterThan(0.5)
+  expect(ratio, all).toBeLessThan(6)
 }, 360_000)

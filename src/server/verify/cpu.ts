@@ -1,7 +1,7 @@
 import {setTimeout as sleep} from 'node:timers/promises'
 import {formatCpuList, type Resources} from '../../definition/index.ts'
 import {compare, type Finding, judge, unproven} from './finding.ts'
-import {groupCount} from './group-files.ts'
+import {type CpuSample, sampleCpu} from './group-files.ts'
 import {startProbe} from './probe.ts'
 import {type Lab, type Sibling, startSibling} from './sibling.ts'
 
@@ -59,15 +59,15 @@ async function ceiling(
   await probe.said('start')
   await sleep(WARM_MS, undefined, {signal})
   for (let window = 1; ; window++) {
-    const before = await sample(group)
+    const before = sampleCpu(group)
     await sleep(WINDOW_MS, undefined, {signal})
-    const finding = judgeWindow(limit, burst, before, await sample(group))
+    const finding = judgeWindow(limit, burst, before, sampleCpu(group))
     // Other work on the host, and timers that come late, disturb one window and then another: a wrong limit disturbs all.
     if (finding.state === 'held' || window === WINDOWS) return finding
   }
 }
 
-function judgeWindow(limit: number, burst: number, before: Sample, after: Sample): Finding {
+function judgeWindow(limit: number, burst: number, before: CpuSample, after: CpuSample): Finding {
   const wallMs = after.at - before.at
   const held = (after.throttled - before.throttled) / Math.max(1, after.periods - before.periods)
   // What was saved up may be used on top, once.
@@ -80,20 +80,4 @@ function judgeWindow(limit: number, burst: number, before: Sample, after: Sample
     tolerance: TOLERANCE + saved,
     short: held < MOSTLY ? 'the host had not more to give: other work kept it below its ceiling' : undefined,
   })
-}
-
-interface Sample {
-  readonly at: number
-  readonly usedUs: number
-  readonly periods: number
-  readonly throttled: number
-}
-
-async function sample(group: string): Promise<Sample> {
-  const usedUs = await groupCount(group, 'cpu.stat', 'usage_usec')
-  const at = performance.now()
-  const [periods, throttled] = await Promise.all(
-    ['nr_periods', 'nr_throttled'].map(name => groupCount(group, 'cpu.stat', name)),
-  )
-  return {at, usedUs, periods: periods ?? 0, throttled: throttled ?? 0}
 }

@@ -66,6 +66,7 @@ function definitionOf(name: string, subject: string, wanted: Wanted): string {
     tags: throwawayTags(),
     template: 'busybox',
     init: 'persist',
+    network: 'none',
     mounts: [probe],
     ...wanted,
   }

@@ -1,7 +1,7 @@
 import {setTimeout as sleep} from 'node:timers/promises'
 import type {Resources} from '../../definition/index.ts'
 import {type Finding, judge} from './finding.ts'
-import {groupCount} from './group-files.ts'
+import {sampleCpu} from './group-files.ts'
 import {type Probe, startProbe} from './probe.ts'
 import {type Lab, type Sibling, startSibling} from './sibling.ts'
 
@@ -27,10 +27,11 @@ export async function verifyWeight(
   await using second = await burn(lab, theirs)
   await Promise.all([first.said('start'), second.said('start')])
   await sleep(WARM_MS, undefined, {signal: lab.signal})
-  const before = await Promise.all([used(ours), used(theirs)])
+  const before = [ours, theirs].map(({group}) => sampleCpu(group).usedUs)
   await sleep(WINDOW_MS, undefined, {signal: lab.signal})
-  const after = await Promise.all([used(ours), used(theirs)])
-  const share = (after[0] - before[0]) / Math.max(1, after[1] - before[1])
+  const after = [ours, theirs].map(({group}) => sampleCpu(group).usedUs)
+  const [used = 0, beside = 0] = after.map((value, index) => value - (before[index] ?? 0))
+  const share = used / Math.max(1, beside)
   const key = 'resources.cpu.weight'
   if (weight !== 'idle')
     return judge({
@@ -55,8 +56,4 @@ export async function verifyWeight(
 
 async function burn({context, signal}: Lab, {name}: Sibling): Promise<Probe> {
   return await startProbe(context, name, 4 * SECONDS, ['burn', 1, SECONDS], signal)
-}
-
-async function used({group}: Sibling): Promise<number> {
-  return await groupCount(group, 'cpu.stat', 'usage_usec')
 }
