@@ -252,6 +252,9 @@ function readAddress(
   return undefined
 }
 
+/** Classes that there are anyhow: other servers and the host itself, and all that is in no class. */
+const OWN_CLASSES = ['local', 'world']
+
 /** Traffic counts once, so no address may be in two classes. */
 function readClasses(value: unknown, problems: string[]): Record<string, string[]> {
   const given = mapOf(value, 'network.classes', '{office: [198.51.100.0/24]}', problems)
@@ -261,6 +264,10 @@ function readClasses(value: unknown, problems: string[]): Record<string, string[
     const key = `network.classes.${name}`
     if (!NAME.test(name)) {
       problems.push(`${key}: ${NAME_RULE}`)
+      continue
+    }
+    if (OWN_CLASSES.includes(name)) {
+      problems.push(`${key}: ${name} is what vps itself counts by; choose another name`)
       continue
     }
     const ranges = readPrefixes(list, key, problems)

@@ -20,6 +20,7 @@ import {closeForwarding, isForwarding, openForwarding} from './forwarding.ts'
 import {interfacePrefix, tableName} from './identity.ts'
 import {elementOf} from './nft/element.ts'
 import {nft} from './nft/run.ts'
+import {setText} from './rules/sets.ts'
 import {type Opened, skeletonText} from './rules/skeleton.ts'
 import type {NetworkStep} from './step.ts'
 
@@ -85,7 +86,16 @@ function removalText(table: string): string {
 function commonText({paths, config}: CommonContext, opened: Opened, steps: readonly NetworkStep[]): string {
   const table = tableName(paths)
   const skeleton = skeletonText({table, config: config.network, opened})
-  return `${removalText(table)}${skeleton}${elementsText(table, steps)}`
+  return `${removalText(table)}${skeleton}${keptSets(table, steps)}${elementsText(table, steps)}`
+}
+
+/** Sets of classes of traffic that there are no more, but when servers began to run: they put their elements in at each boot. */
+function keptSets(table: string, steps: readonly NetworkStep[]): string {
+  const shapes = new Map(steps.flatMap(step => elementOf(step)?.set ?? []).map(set => [set.name, set]))
+  return [...shapes.values()]
+    .filter(({counter}) => counter)
+    .map(set => `table inet ${table} {\n  ${setText(set)}\n}\n`)
+    .join('')
 }
 
 /** One command a set, as nft looks up the set for each. */

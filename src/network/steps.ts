@@ -9,6 +9,8 @@ import {hostInterface, macAddress, type ServerIdentity, tableName} from './ident
 import {elementStep} from './nft/element.ts'
 import {LINKS, PROJECT_OF, PROJECT_PEERS} from './rules/sets.ts'
 import {type NetworkStep, own} from './step.ts'
+import type {Classes} from './traffic/sets.ts'
+import {trafficSteps} from './traffic/steps.ts'
 
 /** What links are to be like on this host. */
 export interface LinkFacts {
@@ -26,6 +28,8 @@ export interface NetworkInput {
   /** The number of the server's project. */
   readonly project: number
   readonly gateway: NetworkConfig['gateway']
+  /** What traffic is counted by. */
+  readonly classes: Classes
   readonly facts: LinkFacts
 }
 
@@ -98,13 +102,14 @@ class LinkSteps {
 
   /** What the rules must know before the link is there. */
   elements(): NetworkStep[] {
-    const {paths, project, loaded} = this.#input
+    const {paths, project, loaded, classes} = this.#input
     const table = tableName(paths)
     const origin = loaded.origin(['project'])
     return [
       elementStep(table, LINKS, {key: [this.#host]}, this.#origin('mode')),
       elementStep(table, PROJECT_OF, {key: [this.#host], data: [project]}, origin),
       elementStep(table, PROJECT_PEERS, {key: [project, this.#host]}, origin),
+      ...trafficSteps(table, this.#host, classes),
     ]
   }
 

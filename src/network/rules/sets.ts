@@ -3,6 +3,7 @@
  * `vps network check` compares are all made from these.
  */
 import type {FieldType} from '../nft/fields.ts'
+import {trafficSetNamed} from '../traffic/sets.ts'
 
 export interface SetShape {
   readonly name: string
@@ -11,6 +12,8 @@ export interface SetShape {
   readonly data?: readonly FieldType[] | 'verdict'
   /** Keys are ranges. */
   readonly interval?: boolean
+  /** Each element counts the packets that it was looked up for. */
+  readonly counter?: boolean
 }
 
 const OF_LINK = ['ifname'] as const
@@ -81,12 +84,14 @@ export function tagSet(tag: string): SetShape {
 
 /** A set by its name. */
 export function setNamed(name: string): SetShape | undefined {
-  return name.startsWith(TAG_PREFIX) ? {name, key: OF_LINK} : SETS.find(set => set.name === name)
+  if (name.startsWith(TAG_PREFIX)) return {name, key: OF_LINK}
+  return SETS.find(set => set.name === name) ?? trafficSetNamed(name)
 }
 
 /** `map project_of { type ifname : mark; }` */
-export function setText({name, key, data, interval}: SetShape): string {
+export function setText({name, key, data, interval, counter}: SetShape): string {
   const types = key.join(' . ')
   const value = data === undefined ? '' : ` : ${data === 'verdict' ? data : data.join(' . ')}`
-  return `${data === undefined ? 'set' : 'map'} ${name} { type ${types}${value};${interval ? ' flags interval;' : ''} }`
+  const more = `${interval ? ' flags interval;' : ''}${counter ? ' counter;' : ''}`
+  return `${data === undefined ? 'set' : 'map'} ${name} { type ${types}${value};${more} }`
 }

@@ -7,6 +7,8 @@
  */
 import type {NetworkConfig} from '../../host/index.ts'
 import {parseRange} from '../../ip.ts'
+import {traffic} from '../traffic/rules.ts'
+import {trafficSets} from '../traffic/sets.ts'
 import {connections, packets} from './limits.ts'
 import {publishing, sources} from './nat.ts'
 import {fromLinks, toHost} from './protection.ts'
@@ -20,7 +22,7 @@ export interface Opened {
 
 export interface Skeleton {
   readonly table: string
-  readonly config: Pick<NetworkConfig, 'pools' | 'gateway'>
+  readonly config: Pick<NetworkConfig, 'pools' | 'gateway' | 'classes'>
   readonly opened: Opened
 }
 
@@ -28,7 +30,7 @@ export interface Skeleton {
 export function skeletonText({table, config, opened}: Skeleton): string {
   const {gateway} = config
   return `table inet ${table} {
-${SETS.map(shape => `  ${setText(shape)}`).join('\n')}
+${[...SETS, ...trafficSets(config.classes)].map(shape => `  ${setText(shape)}`).join('\n')}
   set masquerade4 { type ipv4_addr; flags interval;${elements(masqueraded(config, 4))} }
   set masquerade6 { type ipv6_addr; flags interval;${elements(masqueraded(config, 6))} }
   set opened4 { type ifname;${elements(opened.ipv4.map(quoted))} }
@@ -40,6 +42,7 @@ ${packets()}
 ${FORWARDING}
 ${publishing(gateway)}
 ${sources(gateway)}
+${traffic(config.classes)}
 }
 `
 }

@@ -43,6 +43,7 @@ export function planNetwork(
     grants: previewAddresses(context, claimantOf(context, name, loaded)),
     project: previewProject(paths, loaded.definition.project),
     gateway: config.network.gateway,
+    classes: config.network.classes,
     facts: linkFacts(),
   })
 }
