@@ -30,6 +30,7 @@ static const struct op ops[] = {
         {"host-setting", ROLE_NETWORK, 4, 4},
         {"shape", ROLE_NETWORK, 4, 4},
         {"nft-element", ROLE_NETWORK, 6, 6},
+        {"nft-chain", ROLE_NETWORK, 3, 3},
 
         {"layer", ROLE_BUILDER, 1, 1},
         {"overlay", ROLE_BUILDER, 1, 1},

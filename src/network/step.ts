@@ -14,5 +14,5 @@ export function own(op: string, ...args: string[]): NetworkStep {
 
 /** Whether a step of a plan is about the network: the operations of role NETWORK in native/common/plan.c. */
 export function isNetworkStep({op}: Pick<NetworkStep, 'op'>): boolean {
-  return /^(link|host)-|^(bridge-port|shape|nft-element)$/.test(op)
+  return /^(link|host)-|^(bridge-port|shape|nft-element|nft-chain)$/.test(op)
 }

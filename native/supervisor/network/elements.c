@@ -138,6 +138,33 @@ static void put_interval_end(struct netlink *nft, const struct element *element)
         netlink_nest_end(nft, nest);
 }
 
+bool is_element_step(const struct step *step)
+{
+        return step_is(step, "nft-element") || step_is(step, "nft-chain");
+}
+
+/* nft-chain FAMILY TABLE CHAIN: its rules, then the chain. */
+static int put_chain_removal(struct run *run, struct netlink *nft, const struct step *step)
+{
+        static const struct {
+                int message, table, chain;
+        } removals[] = {
+                {NFT_MSG_DELRULE, NFTA_RULE_TABLE, NFTA_RULE_CHAIN},
+                {NFT_MSG_DELCHAIN, NFTA_CHAIN_TABLE, NFTA_CHAIN_NAME},
+        };
+        int family = parse_family(step->args[0]);
+
+        if (family < 0)
+                return run_malformed(run, step->args[0]);
+        for (size_t i = 0; i < sizeof(removals) / sizeof(removals[0]); i++) {
+                begin(nft, NFNL_SUBSYS_NFTABLES << 8 | removals[i].message, 0, (uint32_t)run->step,
+                      (uint8_t)family, 0);
+                netlink_put_text(nft, removals[i].table, step->args[1]);
+                netlink_put_text(nft, removals[i].chain, step->args[2]);
+        }
+        return 0;
+}
+
 /* An element that is there already, with the same data, is as good as a new one. */
 static int put_step(struct run *run, struct netlink *nft, const struct step *step, enum element_change change)
 {
@@ -145,6 +172,8 @@ static int put_step(struct run *run, struct netlink *nft, const struct step *ste
         struct element element;
         size_t list;
 
+        if (step_is(step, "nft-chain"))
+                return put_chain_removal(run, nft, step);
         if (parse_element(run, step, &element) < 0)
                 return -1;
         begin(nft, NFNL_SUBSYS_NFTABLES << 8 | (add ? NFT_MSG_NEWSETELEM : NFT_MSG_DELSETELEM),
@@ -239,8 +268,12 @@ int elements_change(struct run *run, element_choice *choose)
         if (!changes.of)
                 return run_errno(run, "calloc");
         for (size_t i = 0; i < run->plan->count; i++) {
-                if (step_is(&run->plan->steps[i], "nft-element"))
-                        changes.of[i] = (unsigned char)choose(&run->plan->steps[i]);
+                const struct step *step = &run->plan->steps[i];
+
+                if (is_element_step(step))
+                        changes.of[i] = (unsigned char)choose(step);
+                if (step_is(step, "nft-chain") && changes.of[i] == ELEMENT_ADDED)
+                        changes.of[i] = ELEMENT_STAYS;
                 any |= changes.of[i] != ELEMENT_STAYS;
         }
         result = any ? change_all(&changes) : 0;

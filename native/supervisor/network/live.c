@@ -70,11 +70,6 @@ static enum element_change as_written(const struct step *step)
         return step->removes ? ELEMENT_REMOVED : ELEMENT_ADDED;
 }
 
-static bool is_element(const struct step *step)
-{
-        return step_is(step, "nft-element");
-}
-
 /* The one kind of step that makes several things. */
 static void remove_half(struct run *run, size_t step)
 {
@@ -136,7 +131,7 @@ static int apply_all(struct run *run, bool *done)
         for (size_t i = 0; i < run->plan->count; i++) {
                 const struct step *step = &run->plan->steps[i];
 
-                if (!is_element(step) && do_step(run, i, step->removes, &done[i]) < 0)
+                if (!is_element_step(step) && do_step(run, i, step->removes, &done[i]) < 0)
                         return -1;
         }
         return elements_change(run, as_written);

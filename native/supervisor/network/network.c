@@ -72,7 +72,7 @@ static int bring_up_links(struct run *run)
 static int add_links(struct run *run)
 {
         for (size_t i = 0; i < run->plan->count; i++)
-                if (is_ours(&run->plan->steps[i]) && !step_is(&run->plan->steps[i], "nft-element") &&
+                if (is_ours(&run->plan->steps[i]) && !is_element_step(&run->plan->steps[i]) &&
                     network_run_step(run, (int)i, false) < 0)
                         return -1;
         return bring_up_links(run) < 0 ? -1 : run_flush(run);

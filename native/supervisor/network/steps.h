@@ -5,7 +5,7 @@
 
 #include "run.h"
 
-/* Runs one step of any kind but nft-element (elements.h). */
+/* Runs one step of any kind but those of elements.h. */
 int network_run_step(struct run *run, int step, bool remove);
 /* Brings the link up that a step has made, both ends of it, unless it is. */
 int network_bring_up(struct run *run, int step);
