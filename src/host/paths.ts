@@ -63,6 +63,8 @@ export interface ServerPaths {
   readonly lock: string
   /** The definition as the server was started with it, after profiles and defaults and with live changes; JSON. */
   readonly startedDefinition: string
+  /** Commands for nft that make what the server has in the rules of its own, see src/network/rules. Only if there is any. */
+  readonly rules: string
   /** JSON: the limits that this host does not keep. */
   readonly unenforced: string
   /** The CPUs that the server has for itself. */
@@ -113,6 +115,7 @@ export function serverPaths(paths: HostPaths, name: string): ServerPaths {
     planJson: `${run}/plan.json`,
     lock: `${paths.locks}/${name}.lock`,
     startedDefinition: `${run}/definition`,
+    rules: `${run}/rules`,
     unenforced: `${run}/unenforced`,
     cpus: `${run}/cpus`,
     limitsUndo: `${run}/limits.undo`,

@@ -37,6 +37,12 @@ interface Made {
   readonly opened: Opened
 }
 
+/** What servers have in the rules: the steps of all their plans, and their commands for nft (`ServerPaths.rules`). */
+export interface RulesOfRunning {
+  readonly steps: readonly NetworkStep[]
+  readonly rules: string
+}
+
 export async function lockCommon(
   paths: Pick<HostPaths, 'locks'>,
   verb: string,
@@ -53,15 +59,20 @@ export function isCommonMade(context: CommonContext): boolean {
 
 /**
  * Makes it, under `lockCommon`: loads the rules anew, in one transaction with the elements of the servers that are running or about to.
- * @param steps of all plans of these
+ * @param running what these have in it
  */
-export async function makeCommon(context: CommonContext, steps: () => readonly NetworkStep[]): Promise<void> {
+export async function makeCommon(context: CommonContext, running: () => RulesOfRunning): Promise<void> {
   const {paths} = context
   const prefix = interfacePrefix(paths)
   const opened = openForwarding(name => name.startsWith(prefix), readMade(paths)?.opened)
   await writeMade(paths, {rules: '', opened}) // cut off here, it is known what to close
-  await nft(['-f', '-'], commonText(context, opened, steps()))
+  await nft(['-f', '-'], commonText(context, opened, running()))
   await writeMade(paths, {rules: rulesKey(context), opened})
+}
+
+/** Makes what a server that is about to start has in the rules of its own. Without the table it gets one, that lacks all else. */
+export async function loadRules({paths}: Pick<CommonContext, 'paths'>, rules: string): Promise<void> {
+  await nft(['-f', '-'], `add table inet ${tableName(paths)}\n${rules}`)
 }
 
 /** The last server is gone: nothing of vps stays in the host's network. Under `lockCommon`. False when nothing was made. */
@@ -83,10 +94,10 @@ function removalText(table: string): string {
   return `table inet ${table} {}\ndelete table inet ${table}\n`
 }
 
-function commonText({paths, config}: CommonContext, opened: Opened, steps: readonly NetworkStep[]): string {
+function commonText({paths, config}: CommonContext, opened: Opened, {steps, rules}: RulesOfRunning): string {
   const table = tableName(paths)
   const skeleton = skeletonText({table, config: config.network, opened})
-  return `${removalText(table)}${skeleton}${keptSets(table, steps)}${elementsText(table, steps)}`
+  return `${removalText(table)}${skeleton}${rules}${keptSets(table, steps)}${elementsText(table, steps)}`
 }
 
 /** Sets of classes of traffic that there are no more, but when servers began to run: they put their elements in at each boot. */

@@ -11,10 +11,18 @@ export {
   releaseAddresses,
 } from './addresses.ts'
 export type {Grant} from './assign.ts'
-export {type CommonContext, isCommonMade, lockCommon, makeCommon, removeCommon} from './common.ts'
+export {
+  type CommonContext,
+  isCommonMade,
+  loadRules,
+  lockCommon,
+  makeCommon,
+  type RulesOfRunning,
+  removeCommon,
+} from './common.ts'
 export {type Holding, listHoldings, renameHoldings} from './holdings.ts'
 export {linkFacts} from './host-links.ts'
-export type {ServerIdentity} from './identity.ts'
+export {hostInterface, type ServerIdentity} from './identity.ts'
 export {previewProject, projectNumber} from './projects.ts'
 export {isNetworkStep, type NetworkStep} from './step.ts'
-export {hostInterfaces, networkSteps} from './steps.ts'
+export {hostInterfaces, type NetworkInput, networkRules, networkSteps} from './steps.ts'

@@ -7,6 +7,9 @@ import {BITS, type Family, formatAddress, formatPrefix, formatRange} from '../ip
 import type {Grant} from './assign.ts'
 import {hostInterface, macAddress, type ServerIdentity, tableName} from './identity.ts'
 import {elementStep} from './nft/element.ts'
+import type {LinksOf} from './rules/firewall.ts'
+import {rulesSteps, rulesText} from './rules/index.ts'
+import type {RulesInput} from './rules/input.ts'
 import {LINKS, PROJECT_OF, PROJECT_PEERS} from './rules/sets.ts'
 import {type NetworkStep, own} from './step.ts'
 import type {Classes} from './traffic/sets.ts'
@@ -38,7 +41,30 @@ export function networkSteps(input: NetworkInput): NetworkStep[] {
   const {network} = input.loaded.definition
   if (network.mode !== 'links') return []
   const links = network.links.map((link, index) => new LinkSteps(input, link, index))
-  return [...links.flatMap(link => link.elements()), ...links.flatMap(link => link.steps())]
+  return [
+    ...links.flatMap(link => link.elements()),
+    ...links.flatMap(link => link.steps()),
+    ...rulesSteps(rulesInput(input)),
+  ]
+}
+
+/** Commands for nft that must have been done before the steps are; see `rulesText`. */
+export function networkRules(input: NetworkInput, linksOf: LinksOf): string {
+  return rulesText(rulesInput(input), linksOf)
+}
+
+function rulesInput({paths, loaded, server, grants, facts}: NetworkInput): RulesInput {
+  const {links} = loaded.definition.network
+  const routed = links.filter(({mode}) => mode === 'routed').map(({name}) => name)
+  const hosts = [...hostInterfaces(paths, server, loaded.definition)].filter(([link]) =>
+    routed.includes(link),
+  )
+  return {
+    table: tableName(paths),
+    loaded,
+    hosts: new Map(hosts),
+    grants: grants.filter(({range}) => range.family === 4 || facts.ipv6 !== 'none'),
+  }
 }
 
 /** The names of the host's ends, by those of the links. */

@@ -22,6 +22,8 @@ export interface Start {
   readonly plan: LaunchPlan
   readonly definition: Definition
   readonly limits: StartLimits
+  /** Commands for nft that come before it. */
+  readonly rules: string
 }
 
 /** Reads what `name` shall be. @throws VpsError INVALID_DEFINITION (exit 2) */
@@ -61,6 +63,7 @@ export async function planLoaded(
     )
   const place = await cgroupPlace(paths)
   const limits = await planLimits(context, name, loaded, options)
+  const network = planNetwork(context, record, name, loaded)
   const plan = compile({
     loaded,
     image,
@@ -78,11 +81,11 @@ export async function planLoaded(
     },
     limits: limits.limits,
     controllers: limits.controllers,
-    network: planNetwork(context, record, name, loaded),
+    network: network.steps,
     accountingSeconds: Math.round(config.accounting.interval / 1000),
   })
   const settings = place.systemd ? {...plan.settings, [AWAIT_SCOPE]: '1'} : plan.settings
-  return {plan: {...plan, settings}, definition, limits}
+  return {plan: {...plan, settings}, definition, limits, rules: network.rules}
 }
 
 function requireRecord({paths}: Context, name: string): ServerRecord {

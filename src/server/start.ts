@@ -4,6 +4,7 @@ import {VpsError} from '../errors.ts'
 import {serverPaths, writeError, writeFileAtomic} from '../host/index.ts'
 import {encode, type LaunchPlan} from '../launch/index.ts'
 import {launch} from '../native/index.ts'
+import {loadRules} from '../network/index.ts'
 import {
   awaitLimits,
   cgroupPlace,
@@ -84,6 +85,7 @@ function lacksRules({fault}: Report): boolean {
 
 async function launchOnce(context: Context, name: string, planned: Start): Promise<Report> {
   await prepareRun(context, name, planned)
+  if (planned.rules !== '') await loadRules(context, planned.rules)
   return await readReport(await launchInPlace(context, name, planned))
 }
 
@@ -157,7 +159,7 @@ async function secureIds(context: Context, name: string): Promise<void> {
 async function prepareRun(
   {paths}: Context,
   name: string,
-  {plan, definition, limits: {dedicated, unenforced}}: Start,
+  {plan, definition, rules, limits: {dedicated, unenforced}}: Start,
 ): Promise<void> {
   const files = serverPaths(paths, name)
   try {
@@ -169,6 +171,7 @@ async function prepareRun(
     await writeFileAtomic(file, `${text}\n`, {mode, sync: false})
   await write(files.planJson, JSON.stringify(plan, null, 1))
   await write(files.startedDefinition, JSON.stringify(definition))
+  if (rules !== '') await write(files.rules, rules)
   if (unenforced.length > 0) await write(files.unenforced, JSON.stringify(unenforced))
   if (dedicated !== null) {
     await write(dedicationMark(paths), name)

@@ -3,7 +3,7 @@ import type {LaunchPlan} from '../../launch/index.ts'
 import {isCommonMade, lockCommon, makeCommon, removeCommon} from '../../network/index.ts'
 import type {Context} from '../types.ts'
 import {runNetwork} from './native.ts'
-import {storedSteps} from './stored-plans.ts'
+import {storedRules} from './stored-plans.ts'
 
 /** Makes what servers with links have in common, unless it is there as far as a few files tell. */
 export async function ensureCommon(context: Context): Promise<void> {
@@ -17,7 +17,7 @@ export async function ensureCommon(context: Context): Promise<void> {
 export async function remakeCommon(context: Context, isDone: () => boolean = () => false): Promise<void> {
   await using _lock = await lockCommon(context.paths, 'start', context.progress)
   if (isDone()) return
-  await makeCommon(context, () => storedSteps(context.paths))
+  await makeCommon(context, () => storedRules(context.paths))
   await addGateway(context)
 }
 

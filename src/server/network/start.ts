@@ -6,14 +6,17 @@ import {serverPaths} from '../../host/index.ts'
 import {
   type Claimant,
   claimAddresses,
+  hostInterface,
   linkFacts,
+  type NetworkInput,
   type NetworkStep,
+  networkRules,
   networkSteps,
   previewAddresses,
   previewProject,
   projectNumber,
 } from '../../network/index.ts'
-import type {ServerRecord} from '../record.ts'
+import {readRecord, type ServerRecord} from '../record.ts'
 import type {Context} from '../types.ts'
 import {ensureCommon} from './common.ts'
 
@@ -27,16 +30,23 @@ export async function secureNetwork(context: Context, name: string, loaded: Load
   await ensureCommon(context)
 }
 
-/** The steps of a start's plan that are about the network. Takes nothing. */
+/** A server's network, as it is planned. */
+export interface PlannedNetwork {
+  readonly steps: readonly NetworkStep[]
+  /** Commands for nft that come before them; mostly none. */
+  readonly rules: string
+}
+
+/** What a start does about the network. Takes nothing. */
 export function planNetwork(
   context: Context,
   record: ServerRecord,
   name: string,
   loaded: Loaded,
-): NetworkStep[] {
+): PlannedNetwork {
   const {paths, config} = context
-  if (loaded.definition.network.mode !== 'links') return []
-  return networkSteps({
+  if (loaded.definition.network.mode !== 'links') return {steps: [], rules: ''}
+  const input: NetworkInput = {
     paths,
     loaded,
     server: {name, uuid: record.uuid, slot: record.slot},
@@ -45,7 +55,20 @@ export function planNetwork(
     gateway: config.network.gateway,
     classes: config.network.classes,
     facts: linkFacts(),
-  })
+  }
+  return {steps: networkSteps(input), rules: networkRules(input, server => linksOf(context, server))}
+}
+
+/** As many links as a server can have: what is none matches nothing. */
+const MOST_LINKS = 16
+
+/** The host's ends of links that `name` has, or would have. Those of long names are told only once the server is created. */
+function linksOf({paths}: Context, name: string): string[] {
+  const slot = readRecord(paths, name)?.slot
+  const ends = Array.from({length: MOST_LINKS}, (_, index) =>
+    hostInterface(paths, {name, slot: slot ?? 0}, index),
+  )
+  return slot === undefined ? ends.filter(end => !end.includes('_')) : ends
 }
 
 export function claimantOf({paths}: Pick<Context, 'paths'>, name: string, loaded: Loaded): Claimant {
