@@ -27,6 +27,7 @@ static const struct op ops[] = {
         {"host-address", ROLE_NETWORK, 2, 2},
         {"host-neighbour", ROLE_NETWORK, 3, 3},
         {"host-route", ROLE_NETWORK, 2, 2},
+        {"host-localhost", ROLE_NETWORK, 1, 1},
         {"host-setting", ROLE_NETWORK, 4, 4},
         {"shape", ROLE_NETWORK, 4, 4},
         {"nft-element", ROLE_NETWORK, 6, 6},

@@ -166,6 +166,7 @@ export class Topology implements AsyncDisposable {
     const topology = new Topology(Place.here(), await Place.make(), await Place.make())
     try {
       topology.#wire()
+      topology.#warmUp()
       return topology
     } catch (error) {
       await topology[Symbol.asyncDispose]()
@@ -190,6 +191,12 @@ export class Topology implements AsyncDisposable {
     host.sh(`ip address add ${UPLINK.ipv4}/24 dev ${UPLINK.name}
       ip address add ${UPLINK.ipv6}/64 dev ${UPLINK.name} nodad; ip link set ${UPLINK.name} up
       ip route add default via 192.0.2.1; ip route add default via 2001:db8:1::1`)
+  }
+
+  /** Neighbours have found each other: no test waits for a packet that is sent again. */
+  #warmUp(): void {
+    for (const address of Object.values(INTERNET)) this.host.sh(`busybox ping -c1 -w3 ${address}`)
+    for (const address of [UPLINK.ipv4, UPLINK.ipv6]) this.internet.sh(`busybox ping -c1 -w3 ${address}`)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

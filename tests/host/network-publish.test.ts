@@ -1,6 +1,6 @@
 import {afterAll, beforeAll, describe, expect, test} from 'vitest'
 import {requires, type ScratchHost, scratchHost} from '../helpers/host.ts'
-import {INTERNET, LOCALHOST, Place, type Protocol, Topology, UPLINK} from '../helpers/network.ts'
+import {INTERNET, LOCALHOST, Place, Topology, UPLINK} from '../helpers/network.ts'
 import {createServers, stateNumber} from '../helpers/servers.ts'
 
 /*
@@ -15,8 +15,8 @@ const FAMILIES = ['ipv4', 'ipv6'] as const
 const PROTOCOLS = ['tcp', 'udp'] as const
 type Family = (typeof FAMILIES)[number]
 
-const GATEWAY = {ipv4: '169.254.0.1', ipv6: 'fe80::1'}
-const WEB = {ipv4: '10.77.0.1', ipv6: 'fd77:7073:7673::1'}
+/** Whose address a server sees where its answers would not come back otherwise. */
+const ITS_HOST = {ipv4: '169.254.0.1', ipv6: UPLINK.ipv6}
 const OTHER = {ipv4: '10.77.0.2', ipv6: 'fd77:7073:7673::2'}
 
 const placeOf = (name: string): Place => Place.of(stateNumber(host, name, 'init'))
@@ -73,9 +73,9 @@ describe.skipIf(requires('root').skip)('published ports', () => {
       seen: {ipv4: '192.0.2.1', ipv6: '2001:db8:1::1'},
     },
     {from: 'the host by its address', place: () => world.host, to: UPLINK, seen: UPLINK},
-    {from: 'the host by localhost', place: () => world.host, to: LOCALHOST, seen: GATEWAY},
+    {from: 'the host by localhost', place: () => world.host, to: LOCALHOST, seen: ITS_HOST},
     {from: 'a server of another project', place: () => placeOf('other'), to: UPLINK, seen: OTHER},
-    {from: 'the server itself', place: () => placeOf('web'), to: UPLINK, seen: GATEWAY},
+    {from: 'the server itself', place: () => placeOf('web'), to: UPLINK, seen: ITS_HOST},
   ]
   const cases = everywhere.flatMap(way =>
     FAMILIES.flatMap(family => PROTOCOLS.map(protocol => ({...way, family, protocol}))),

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <linux/rtnetlink.h>
+#include <netinet/in.h>
 #include <string.h>
 
 struct route {
@@ -82,4 +83,32 @@ int step_link_route(struct run *run, const struct step *step, bool remove)
 int step_host_route(struct run *run, const struct step *step, bool remove)
 {
         return add_route(run, false, step, "", "", remove);
+}
+
+/* host-localhost HOST: what comes from the link for ::1 is the host's. Only answers to what was masqueraded
+ * are that: nothing with ::1 in it is taken from a link as it came. IPv6 looks for ::1 at the link itself,
+ * where it cannot be an address; a route of the table "local" does, and each link's has a metric of its own,
+ * behind that of lo. */
+int step_host_localhost(struct run *run, const struct step *step, bool remove)
+{
+        enum { BEHIND_LO = 4096 };
+        struct netlink *netlink = run_netlink(run, false);
+        int index = run_link(run, false, step->args[0], !remove);
+        struct rtmsg header = {
+                .rtm_family = AF_INET6,
+                .rtm_dst_len = 128,
+                .rtm_table = RT_TABLE_LOCAL,
+                .rtm_protocol = RTPROT_STATIC,
+                .rtm_scope = RT_SCOPE_UNIVERSE,
+                .rtm_type = RTN_LOCAL,
+        };
+
+        if (index < 0)
+                return -1;
+        netlink_begin(netlink, remove ? RTM_DELROUTE : RTM_NEWROUTE, remove ? 0 : NLM_F_CREATE | NLM_F_EXCL,
+                      (uint32_t)run->step, &header, sizeof(header));
+        netlink_put(netlink, RTA_DST, &in6addr_loopback, sizeof(in6addr_loopback));
+        netlink_put_u32(netlink, RTA_OIF, (uint32_t)index);
+        netlink_put_u32(netlink, RTA_PRIORITY, (uint32_t)(BEHIND_LO + index));
+        return 0;
 }

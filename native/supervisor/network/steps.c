@@ -17,6 +17,7 @@ static const struct {
         {"host-address", step_host_address, false},
         {"host-neighbour", step_host_neighbour, false},
         {"host-route", step_host_route, false},
+        {"host-localhost", step_host_localhost, false},
         {"host-setting", step_host_setting, false},
         {"shape", step_shape, true},
 };

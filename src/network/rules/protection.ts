@@ -1,3 +1,5 @@
+import {NAMES6} from '../names/address.ts'
+
 /*
  * What no tenant may do, whoever he is: send from addresses that are not his, or to where nobody of his has anything to say, and
  * use services of the host.
@@ -59,12 +61,17 @@ export function fromLinks({ipv4, ipv6}: Gateway): string {
   }`
 }
 
-/** The host answers pings, and names at the gateway. It asks who is there and answers that (the neighbours of IPv6). */
-export function toHost({ipv4, ipv6}: Gateway): string {
+/**
+ * The host answers pings, and names at the gateway: what was led from there to the dnsmasq of the link's project, see nat.ts. Nobody
+ * else has anything to ask of these. It asks who is there and answers that (the neighbours of IPv6).
+ */
+export function toHost({ipv4}: Gateway): string {
   return `
   chain input {
     type filter hook input priority filter; policy accept;
     iifname @links goto to_host
+    iifname != "lo" ip daddr ${ipv4} meta l4proto { tcp, udp } ct status & dnat == 0 counter drop
+    iifname != "lo" ip6 daddr ${NAMES6} meta l4proto { tcp, udp } ct status & dnat == 0 counter drop
   }
   chain to_host {
     ct state vmap { established : accept, related : accept, invalid : drop }
@@ -72,8 +79,8 @@ export function toHost({ipv4, ipv6}: Gateway): string {
     jump count_out
     icmp type echo-request accept
     icmpv6 type echo-request accept
-    ip daddr ${ipv4} meta l4proto { tcp, udp } th dport 53 accept
-    ip6 daddr ${ipv6} meta l4proto { tcp, udp } th dport 53 accept
+    ip daddr ${ipv4} meta l4proto { tcp, udp } ct status & dnat != 0 accept
+    ip6 daddr ${NAMES6} meta l4proto { tcp, udp } ct status & dnat != 0 accept
     counter drop
   }`
 }

@@ -23,7 +23,7 @@ export function publishSteps(input: RulesInput): NetworkStep[] {
   if (publish.length === 0) return []
   const targets = ([4, 6] as const).flatMap(family => targetOf(input, family) ?? [])
   return [
-    ...targets.flatMap(target => setting(target, publish)),
+    ...targets.flatMap(target => localhost(target, publish)),
     ...publish.flatMap((one, index) => targets.flatMap(target => portSteps(input, one, index, target))),
     ...hairpins(input, targets),
   ]
@@ -44,12 +44,19 @@ function isAddress({family, length}: Prefix): boolean {
 }
 
 /**
- * Answers to the host's localhost are for 127.0.0.1 when they come back by the link, where the kernel takes no such packet without
- * this. What the server itself sends there is dropped before (see protection.ts).
+ * Answers to the host's localhost are for 127.0.0.1 or ::1 when they come back by the link, where the kernel takes no such packet
+ * without this. What the server itself sends there is dropped before: by protection.ts, and of IPv6 by the kernel.
  */
-function setting({family, host}: Target, publish: readonly Publish[]): NetworkStep[] {
-  const isAtLocalhost = publish.some(({address}) => address === null || address.startsWith('127.'))
-  return family === 4 && isAtLocalhost ? [own('host-setting', 'ipv4', host, 'route_localnet', '1')] : []
+function localhost({family, host}: Target, publish: readonly Publish[]): NetworkStep[] {
+  const isAtLocalhost = publish.some(({address}) => address === null || isLoopback(address, family))
+  if (!isAtLocalhost) return []
+  return [
+    family === 4 ? own('host-setting', 'ipv4', host, 'route_localnet', '1') : own('host-localhost', host),
+  ]
+}
+
+function isLoopback(address: string, family: Family): boolean {
+  return family === 4 ? address.startsWith('127.') : address === '::1'
 }
 
 function portSteps(

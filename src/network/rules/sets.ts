@@ -27,6 +27,9 @@ export const PROJECT_OF: SetShape = {name: 'project_of', key: OF_LINK, data: ['m
 /** Each project with its links: who may reach whom is one look-up. */
 export const PROJECT_PEERS: SetShape = {name: 'project_peers', key: ['mark', 'ifname']}
 
+/** The port of the dnsmasq that queries of a link are led to: its project's. */
+export const NAMES: SetShape = {name: 'names', key: OF_LINK, data: ['inet_service']}
+
 /** Ports at one address of the host, and the address and port of the server that they lead to. */
 export const PUBLISH4: SetShape = {
   name: 'publish4',
@@ -61,6 +64,7 @@ export const SETS: readonly SetShape[] = [
   LINKS,
   PROJECT_OF,
   PROJECT_PEERS,
+  NAMES,
   PUBLISH4,
   PUBLISH6,
   PUBLISH4_ANY,
