@@ -1,0 +1,188 @@
+import {existsSync, readdirSync, readFileSync, readlinkSync} from 'node:fs'
+import {join} from 'node:path'
+import process from 'node:process'
+import {afterAll, beforeAll, describe, expect, test} from 'vitest'
+import {requires, type ScratchHost, scratchHost} from '../helpers/host.ts'
+import {INTERNET, Place, Topology, UPLINK} from '../helpers/network.ts'
+import {createServers, stateNumber} from '../helpers/servers.ts'
+
+/*
+ * Servers with routed links on a host that is a network namespace: addresses, names of interfaces, who reaches whom, and what stays
+ * on the host when they are gone.
+ */
+
+let host: ScratchHost
+let world: Topology
+
+const LINKS = {template: 'busybox', network: 'links'}
+
+/** `10.77.0.1`, by the names of `vps network addresses`' directory. */
+const holdings = (): Record<string, string> =>
+  Object.fromEntries(
+    readdirSync(host.paths.addresses)
+      .sort()
+      .map(name => [name, readlinkSync(join(host.paths.addresses, name))]),
+  )
+
+/** Whatever a server could leave on the host. */
+const remains = (): string => world.host.sh('ip -o link; ip route; ip -6 route; ip rule; nft list ruleset')
+
+/** What servers have in the sets that all have in common. */
+const elements = (): string[] => {
+  const table = host.paths.cgroupName.replace('-', '_')
+  return ['set links', 'map project_of', 'set project_peers'].flatMap(
+    set =>
+      world.host.sh(`nft list ${set.replace(' ', ` inet ${table} `)}`).match(/elements = .*/s)?.[0] ?? [],
+  )
+}
+
+const ping = (address: string): string => `busybox ping -c1 -W2 ${address} >/dev/null`
+
+beforeAll(async () => {
+  if (requires('root').skip) return
+  world = await Topology.build()
+  host = await scratchHost()
+})
+afterAll(async () => {
+  await host?.[Symbol.asyncDispose]()
+  await world?.[Symbol.asyncDispose]()
+})
+
+describe.skipIf(requires('root').skip)('routed links', () => {
+  beforeAll(async () => {
+    await createServers(host, {a: LINKS, b: LINKS, c: {...LINKS, project: 'other'}})
+  })
+
+  test('a server has its addresses from its creation on', () => {
+    expect(holdings()).toEqual({
+      '10.77.0.1': 'a eth0',
+      '10.77.0.2': 'b eth0',
+      '10.77.0.3': 'c eth0',
+      'fd77:7073:7673::1': 'a eth0',
+      'fd77:7073:7673::2': 'b eth0',
+      'fd77:7073:7673::3': 'c eth0',
+    })
+  })
+
+  test('it reaches the host, others of its project, and the world as the host; IPv4 and IPv6', async () => {
+    await host.must(['start', 'a', 'b', 'c', '--wait'])
+    const reached = ['10.77.0.2', 'fd77:7073:7673::2', '169.254.0.1', UPLINK.ipv4, UPLINK.ipv6]
+    for (const address of [...reached, INTERNET.ipv4, INTERNET.ipv6]) await host.inside('a', ping(address))
+    for (const address of ['10.77.0.1', 'fd77:7073:7673::1']) world.host.sh(ping(address))
+    await using _server = await world.internet.serve('world', 80)
+    const inA: Place = placeOf('a')
+    expect(await inA.ask('tcp', INTERNET.ipv4, 80)).toBe(`world ${UPLINK.ipv4}`)
+    expect(await inA.ask('udp', INTERNET.ipv6, 80)).toBe(`world ${UPLINK.ipv6}`)
+  })
+
+  test('servers of another project do not reach each other', async () => {
+    const inC = placeOf('c')
+    await using _server = await placeOf('a').serve('a', 80)
+    expect(await placeOf('b').ask('tcp', '10.77.0.1', 80)).toBe('a 10.77.0.2')
+    expect(await inC.ask('tcp', '10.77.0.1', 80)).toBe('timeout')
+    expect(await inC.ask('tcp', 'fd77:7073:7673::1', 80)).toBe('timeout')
+  })
+
+  test('the host is no router for strangers', () => {
+    world.router.sh('ip route add 10.99.0.0/16 via 192.0.2.2')
+    world.host.sh(
+      'ip link add elsewhere type veth peer name beyond; ip link set beyond up; ip address add 10.99.0.1/16 dev elsewhere; ip link set elsewhere up',
+    )
+    const dropped = (): string =>
+      world.host.sh('nft list ruleset').match(/iifname @opened4 .*packets (\d+)/)?.[1] ?? 'no rule'
+    const before = Number(dropped())
+    try {
+      world.router.sh(`! ${ping('10.99.0.2')}`)
+      expect(Number(dropped())).toBeGreaterThan(before)
+    } finally {
+      world.host.sh('ip link delete elsewhere')
+    }
+  })
+
+  test('a restart keeps the addresses, from outside and from inside', async () => {
+    const before = holdings()
+    await host.must(['restart', 'a', '--wait'])
+    await host.inside('a', ping('10.77.0.2'))
+    expect(holdings()).toEqual(before)
+  })
+
+  test('with all stopped, only what they have in common is there', async () => {
+    await host.must(['stop', '--all', '--kill'])
+    expect(world.host.sh('ip -o link')).not.toMatch(/v[0-9a-f]{4}-/)
+    expect(elements()).toEqual([])
+  })
+
+  test('rules that somebody flushed are loaded again by the next start, with those of the servers that run', async () => {
+    await host.must(['start', 'a'])
+    world.host.sh('nft flush ruleset')
+    await host.must(['start', 'b'])
+    await host.inside('a', ping('10.77.0.2'))
+    await host.inside('a', ping(INTERNET.ipv4))
+    expect(await placeOf('a').ask('tcp', UPLINK.ipv4, 22)).toBe('timeout')
+  })
+
+  test('what a killed supervisor leaves is removed by the next command', async () => {
+    await host.must(['start', 'c'])
+    process.kill(stateNumber(host, 'c', 'supervisor'), 'SIGKILL')
+    const {exitCode} = await host.vps(['start', 'c', '--wait'])
+    expect(exitCode).toBe(0)
+    await host.inside('c', ping(INTERNET.ipv6))
+    process.kill(stateNumber(host, 'c', 'supervisor'), 'SIGKILL')
+    await host.must(['doctor', '--repair'])
+    const left = [world.host.sh('ip -o link'), ...elements()].join('\n')
+    expect(left).not.toMatch(/v[0-9a-f]{4}-c\b/)
+    expect(left).toMatch(/v[0-9a-f]{4}-a\b/)
+  })
+
+  test('a renamed server keeps its addresses', async () => {
+    await host.must(['rename', 'c', 'd'])
+    expect(holdings()).toMatchObject({'10.77.0.3': 'd eth0', 'fd77:7073:7673::3': 'd eth0'})
+    await host.must(['start', 'd', '--wait'])
+    expect(world.host.sh('ip -o link')).toMatch(/v[0-9a-f]{4}-d@/)
+  })
+
+  test('the addresses of a destroyed one are free', async () => {
+    await host.must(['destroy', 'd', '--force', '--yes'])
+    expect(Object.values(holdings()).filter(owner => owner.startsWith('d '))).toEqual([])
+  })
+
+  test('after the last one nothing of vps is in the network of the host', async () => {
+    await host.must(['destroy', '--all', '--force', '--yes'])
+    expect(remains()).not.toMatch(/vps|v[0-9a-f]{4}-|169\.254/)
+    expect(readFileSync(`/proc/sys/net/ipv4/conf/${UPLINK.name}/forwarding`, 'utf8').trim()).toBe('0')
+    expect(existsSync(host.paths.addresses) ? readdirSync(host.paths.addresses) : []).toEqual([])
+  })
+})
+
+describe.skipIf(requires('root').skip)('addresses that cannot be had', () => {
+  const create = async (name: string, ...addresses: readonly string[]) =>
+    await host.vps(['create', name, '--file', '-'], {
+      input: `name: ${name}\ntemplate: busybox\ninit: persist\nnetwork:\n  links:\n    - addresses: [${addresses.map(text => `"${text}"`).join(', ')}]\n`,
+      stdin: 'pipe',
+    })
+
+  test.each([
+    [
+      '10.77.0.7',
+      /x\.yaml:6:\d+ network\.links\[0\]\.addresses\[0\]: 10\.77\.0\.7 is server one's \(link eth0\)/,
+      4,
+    ],
+    ['10.77.0.0/24', /overlaps 10\.77\.0\.7, which is server one's/, 4],
+    [UPLINK.ipv4, /is an address of the host itself/, 2],
+    ['198.18.0.1', /is in no pool of this host/, 2],
+    ['10.77.255.255', /is the broadcast address of pool private/, 2],
+    ['pool:public', /there is no pool public/, 2],
+  ])('%s', async (address, says, code) => {
+    if (!existsSync(join(host.paths.servers, 'one')))
+      expect((await create('one', '10.77.0.7')).exitCode).toBe(0)
+    const {exitCode, stderr} = await create('x', address)
+    expect(String(stderr)).toMatch(says)
+    expect(exitCode).toBe(code)
+    expect(Object.values(holdings()).filter(owner => owner.startsWith('x '))).toEqual([])
+  })
+})
+
+/** The network of a running server. */
+function placeOf(server: string): Place {
+  return Place.of(stateNumber(host, server, 'init'))
+}
