@@ -47,6 +47,8 @@ export interface LaunchInput {
   /** What is written to the cgroup's files, in order; see `desiredLimits`. */
   readonly limits: readonly Limit[]
   readonly controllers: LaunchControllers
+  /** Whether the kernel keeps the server from all devices but those that it may have. */
+  readonly guardDevices: boolean
   /** Links, addresses, routes and elements of rules; `networkSteps` of the network room. */
   readonly network: readonly LaunchStep[]
   /** How often the supervisor saves what was used; 0: only at the end. */

@@ -49,7 +49,7 @@ const MOST_GROUPS = '10000'
 const DEEPEST_GROUP = '64'
 
 /** What the cgroup is told before any process of the server is in it. On a systemd host the server's own level is systemd's. */
-export function cgroupSteps({loaded, limits, controllers}: LaunchInput): LaunchStep[] {
+export function cgroupSteps({loaded, limits, controllers, guardDevices}: LaunchInput): LaunchStep[] {
   return [
     own('controllers', controllers.required.join(','), controllers.wanted.join(',')),
     ...limits.map(({key, group, file, value, expect}) =>
@@ -57,6 +57,6 @@ export function cgroupSteps({loaded, limits, controllers}: LaunchInput): LaunchS
     ),
     own('cgroup-write', 'payload', 'cgroup.max.descendants', MOST_GROUPS, MOST_GROUPS),
     own('cgroup-write', 'payload', 'cgroup.max.depth', DEEPEST_GROUP, DEEPEST_GROUP),
-    own('devices', ...deviceRules(loaded.definition.security)),
+    ...(guardDevices ? [own('devices', ...deviceRules(loaded.definition.security))] : []),
   ]
 }

@@ -24,6 +24,8 @@ export interface ResourceFacts {
   readonly pageSize: number
   /** The interface files that cgroups have here, as far as there are cgroups with these controllers. */
   readonly files: ReadonlySet<string>
+  /** Interface files that a start of this server turned out to need and not to have. */
+  readonly missing: ReadonlySet<string>
   /** The devices behind the server's storage, and those behind the paths that were asked about. */
   readonly storage: Backing
   readonly devices: ReadonlyMap<string, Backing>
@@ -72,6 +74,7 @@ export async function resourceFacts(
     memoryBytes,
     pageSize: size,
     files,
+    missing: new Set(),
     storage: backing,
     devices: new Map(others),
     costModels: cost,

@@ -23,9 +23,37 @@ export async function readLimit(
   return text === undefined ? undefined : presentValue(limit, text)
 }
 
-/** Waits until the kernel has what was asked of systemd. @throws VpsError LIMIT_NOT_KEPT (exit 5) after five seconds */
+/** A limit's file is not there, though its controller is: this kernel was built without it. */
+export class NoSuchLimit extends Error {
+  readonly file: string
+
+  constructor(file: string) {
+    super(`cgroups have no ${file} here`)
+    this.file = file
+  }
+}
+
+/**
+ * Waits until the kernel has what was asked of systemd.
+ * @throws NoSuchLimit for a file that will not come
+ * @throws VpsError LIMIT_NOT_KEPT (exit 5) after five seconds
+ */
 export async function awaitLimits(cgroup: string, limits: readonly Limit[]): Promise<void> {
-  for (const limit of limits) await awaitLimit(cgroup, limit, WRITTEN_MS)
+  for (const limit of limits) {
+    await awaitController(cgroup, limit.controller)
+    if ((await readLimit(cgroup, limit)) === undefined) throw new NoSuchLimit(limit.file)
+    await awaitLimit(cgroup, limit, WRITTEN_MS)
+  }
+}
+
+/** Its files come with it. After the patience they are as good as missing. */
+async function awaitController(cgroup: string, controller: string): Promise<void> {
+  const deadline = performance.now() + WRITTEN_MS
+  for (let pause = 1; performance.now() < deadline; pause = Math.min(pause * 2, 50)) {
+    const names = await ifMissing(readFile(join(cgroup, 'cgroup.controllers'), 'utf8'), '')
+    if (names.trim().split(' ').includes(controller)) return
+    await sleep(pause)
+  }
 }
 
 /** As `awaitLimits`; with `patienceMs` 0 the kernel must have it already. */

@@ -17,7 +17,7 @@ export {readCpuList} from './cpu-list.ts'
 export {type Desired, desiredLimits} from './desired.ts'
 export type {CpuAssignment} from './desired-cpu.ts'
 export {cpuFacts, type NumaNode, type ResourceFacts, resourceFacts} from './facts.ts'
-export {awaitLimits, groupDirectory, notKept, readLimit} from './group-files.ts'
+export {awaitLimits, groupDirectory, NoSuchLimit, notKept, readLimit} from './group-files.ts'
 export {type Group, identityOf, type Limit, type Unenforceable} from './limit.ts'
 export {
   applySteps,

@@ -55,9 +55,10 @@ export class Wishes {
     return why === undefined
   }
 
-  /** Whether the kernel surely does not have the file: there are cgroups with the controller, and without the file. */
+  /** Whether the kernel surely does not have the file: a start found none, or there are cgroups with the controller alone. */
   lacks(controller: string, file: string): boolean {
-    const {files} = this.facts
+    const {files, missing} = this.facts
+    if (missing.has(file)) return true
     return files.has(SIGNS[controller] ?? '') && !files.has(file)
   }
 

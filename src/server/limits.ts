@@ -24,6 +24,8 @@ import type {Context, Unenforced} from './types.ts'
 export interface LimitOptions {
   /** Starts without the limits that this host cannot keep, and remembers which. */
   readonly allowUnenforced?: boolean | undefined
+  /** What a start before this one found missing: files of cgroups, and `DEVICES`. */
+  readonly lacking?: ReadonlySet<string> | undefined
   /** Tries nothing out on the host: what is not known yet counts as fine. */
   readonly dryRun?: boolean | undefined
 }
@@ -35,11 +37,27 @@ export interface StartLimits {
   /** What systemd is asked for, where the server's cgroup is its. */
   readonly ofUnit: readonly Limit[]
   readonly controllers: LaunchControllers
+  readonly guardDevices: boolean
   /** All that must be handed down to the server's cgroup. */
   readonly required: readonly string[]
   readonly unenforced: readonly Unenforced[]
   /** The CPUs that nobody else may use. */
   readonly dedicated: string | null
+}
+
+/** The guard of devices, among what a host may lack. */
+export const DEVICES = 'devices'
+
+const NO_GUARD: Unenforced = {
+  key: DEVICES,
+  controller: DEVICES,
+  reason: 'the kernel takes no program that guards devices',
+  remedy: 'use Linux 5.1 or newer with CONFIG_CGROUP_BPF',
+}
+
+/** Whether a server of this definition may be started without what the host cannot keep. */
+export function mayLack({enforce}: Pick<Definition, 'enforce'>, {allowUnenforced}: LimitOptions): boolean {
+  return allowUnenforced === true || enforce === 'best-effort'
 }
 
 /** Whether a start has to hold `lockSharing`: it takes something that others then do not have. */
@@ -54,16 +72,18 @@ export async function planLimits(
   context: Context,
   name: string,
   loaded: Loaded,
-  {allowUnenforced, dryRun}: LimitOptions,
+  options: LimitOptions,
 ): Promise<StartLimits> {
   const {definition} = loaded
-  const facts = await triedFacts(context, await factsFor(context, name, definition), definition, !dryRun)
+  const {lacking = new Set(), dryRun} = options
+  const found = {...(await factsFor(context, name, definition)), missing: lacking}
+  const facts = await triedFacts(context, found, definition, !dryRun)
   const {limits, unenforceable} = desiredLimits(
     definition,
     facts,
     chooseCpus(context, name, definition, facts),
   )
-  if (unenforceable.length > 0 && !allowUnenforced && definition.enforce === 'strict')
+  if (unenforceable.length > 0 && !mayLack(definition, options))
     throw cannotEnforce(name, loaded, unenforceable)
   await requireMemory(facts, limits, basename(facts.cgroups.directory(name)))
   const {systemd, pure} = facts.cgroups
@@ -76,7 +96,8 @@ export async function planLimits(
     ofUnit: systemd ? limits.filter(({group}) => group === 'server') : [],
     controllers: {required, wanted},
     required: [...new Set(limits.map(({controller}) => controller))],
-    unenforced: unenforceable.map(toUnenforced),
+    guardDevices: !lacking.has(DEVICES),
+    unenforced: [...unenforceable.map(toUnenforced), ...(lacking.has(DEVICES) ? [NO_GUARD] : [])],
     dedicated: limits.find(isDedicated)?.value ?? null,
   }
 }

@@ -30,6 +30,7 @@ import {
 import {
   cannotEnforce,
   chooseCpus,
+  DEVICES,
   factsFor,
   readUnenforced,
   sharesWithOthers,
@@ -198,7 +199,9 @@ async function fold(
   const write = async (file: string, value: unknown): Promise<void> =>
     await writeFileAtomic(file, `${JSON.stringify(value)}\n`, {mode: 0o600, sync: false})
   await write(files.startedDefinition, folded)
-  if (unenforceable.length > 0) await write(files.unenforced, unenforceable.map(toUnenforced))
+  const unguarded = readUnenforced(paths, name).filter(({key}) => key === DEVICES)
+  const unenforced = [...unenforceable.map(toUnenforced), ...unguarded]
+  if (unenforced.length > 0) await write(files.unenforced, unenforced)
   else await rm(files.unenforced, {force: true})
 }
 

@@ -81,6 +81,7 @@ export async function planLoaded(
     },
     limits: limits.limits,
     controllers: limits.controllers,
+    guardDevices: limits.guardDevices,
     network: network.steps,
     accountingSeconds: Math.round(config.accounting.interval / 1000),
   })

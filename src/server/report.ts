@@ -26,6 +26,8 @@ export interface Fault {
 export interface Report {
   readonly phases: readonly Phase[]
   readonly fault?: Fault
+  /** The file of a limit that the starter found missing, and gave up. */
+  readonly missing?: string
   readonly started?: {readonly supervisor: number; readonly init: number}
   readonly ready: boolean
 }

@@ -4,11 +4,12 @@ import {VpsError} from '../errors.ts'
 import {serverPaths, writeError, writeFileAtomic} from '../host/index.ts'
 import {encode, type LaunchPlan} from '../launch/index.ts'
 import {launch} from '../native/index.ts'
-import {loadRules} from '../network/index.ts'
+import {loadRules, namedServer, registerNames} from '../network/index.ts'
 import {
   awaitLimits,
   cgroupPlace,
   enterScope,
+  NoSuchLimit,
   prepareParent,
   prepareSlice,
   serverScope,
@@ -17,7 +18,8 @@ import {
 import {request} from './control.ts'
 import {describeErrno, startError} from './fault.ts'
 import {guardIdBase} from './id-base.ts'
-import {type LimitOptions, sharesWithOthers} from './limits.ts'
+import {lackOf} from './lack.ts'
+import {DEVICES, type LimitOptions, mayLack, sharesWithOthers} from './limits.ts'
 import {dedicationMark, lockSharing} from './neighbours.ts'
 import {remakeCommon} from './network/common.ts'
 import {secureNetwork} from './network/start.ts'
@@ -55,18 +57,53 @@ export async function start(
   await using sharing = sharesWithOthers(context, loaded.definition)
     ? await lockSharing(paths, 'start', context.progress)
     : undefined
-  const planned = await planLoaded(context, name, loaded, options)
-  await prepareParent(await cgroupPlace(paths), planned.limits.required)
+  const prepare = async (lacking: ReadonlySet<string>): Promise<Start> => {
+    const planned = await planLoaded(context, name, loaded, {...options, lacking})
+    await prepareParent(await cgroupPlace(paths), planned.limits.required)
+    return planned
+  }
+  const first = await prepare(new Set())
 
   await using undo = new AsyncDisposableStack()
   undo.defer(async () => await removeRun(context, name, sharing !== undefined))
-  const report = await attempt(context, name, planned, sharing !== undefined)
-  if (report.started === undefined) throw failure(name, report, planned.plan)
+  const {report, plan} = await attempts(context, name, {
+    first,
+    prepare,
+    mayLackGuard: mayLack(loaded.definition, options),
+    locked: sharing !== undefined,
+  })
+  if (report.started === undefined) throw failure(name, report, plan)
   if (sharing !== undefined || existsSync(dedicationMark(paths)))
     await settleOthers(paths, sharing !== undefined)
   undo.move()
   const {supervisor, init} = report.started
   return {name, pid: init, supervisor, phases: report.phases, ready: report.ready || isReady(context, name)}
+}
+
+interface Attempts {
+  readonly first: Start
+  /** Plans a start without what is lacking. @throws VpsError UNENFORCEABLE where the definition insists on it */
+  readonly prepare: (lacking: ReadonlySet<string>) => Promise<Start>
+  /** The server may be without the guard of devices. */
+  readonly mayLackGuard: boolean
+  readonly locked: boolean
+}
+
+/** As often as something turns out that this kernel does not have: without it, if the server may be. */
+async function attempts(
+  context: Context,
+  name: string,
+  {first, prepare, mayLackGuard, locked}: Attempts,
+): Promise<{report: Report; plan: LaunchPlan}> {
+  const lacking = new Set<string>()
+  for (let planned = first; ; planned = await prepare(lacking)) {
+    const report = await attempt(context, name, planned, locked)
+    const lack = lackOf(report, planned.plan)
+    const isFinal = lack === undefined || lacking.has(lack) || (lack === DEVICES && !mayLackGuard)
+    if (isFinal) return {report, plan: planned.plan}
+    lacking.add(lack)
+    await removeRun(context, name, locked)
+  }
 }
 
 /** Once more when the rules of the host's network turn out to be gone: somebody flushed them. */
@@ -86,7 +123,14 @@ function lacksRules({fault}: Report): boolean {
 async function launchOnce(context: Context, name: string, planned: Start): Promise<Report> {
   await prepareRun(context, name, planned)
   if (planned.rules !== '') await loadRules(context, planned.rules)
-  return await readReport(await launchInPlace(context, name, planned))
+  const named = namedServer(name, planned.definition, planned.plan.steps)
+  if (named !== undefined) await registerNames(context, named)
+  try {
+    return await readReport(await launchInPlace(context, name, planned))
+  } catch (error) {
+    if (!(error instanceof NoSuchLimit)) throw error
+    return {phases: [], ready: false, missing: error.file}
+  }
 }
 
 /** Starts the supervisor, in a scope of its own where systemd is; returns the report channel. */

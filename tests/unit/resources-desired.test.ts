@@ -29,6 +29,7 @@ function host(more: Partial<ResourceFacts> = {}): ResourceFacts {
     memoryBytes: 4 * GIB,
     pageSize: 4096,
     files: new Set(),
+    missing: new Set(),
     storage: {
       path: '/var/lib/vps/servers/web1',
       fileSystem: 'ext4',
@@ -254,6 +255,15 @@ describe('what a host cannot keep is named, each by its key', () => {
     expect(unenforceable).toMatchObject([
       {key: ['resources', 'io', 'write', 'bps'], reason: expect.stringContaining('ntfs3 does not say')},
     ])
+  })
+
+  test('a file that a start found missing, in the same words as one that is known to be', () => {
+    const known = host({files: new Set(['io.stat', 'io.max'])})
+    for (const facts of [host({missing: new Set(['io.latency'])}), known])
+      expect(refusals('{io: {latency: 10ms}}', facts)).toEqual([
+        'resources.io.latency io: the kernel has no io.latency',
+      ])
+    expect(refusals('{io: {latency: 10ms}}')).toEqual([])
   })
 
   test('a device on which a ceiling was tried in vain', () => {
