@@ -47,7 +47,7 @@ static void add_to_month(struct accounting *accounting, const struct server *ser
         if (held_before >= 0 && accounting->held.memory >= 0)
                 items[MONTH_MEMORY] = (int64_t)((__int128)(held_before + accounting->held.memory) / 2 *
                                                 elapsed_us / SECOND_US);
-        months_add(&accounting->months, server->storage_dir, items, elapsed_us);
+        months_add(&accounting->months, &accounting->traffic, server->storage_dir, items, elapsed_us);
         accounting->sampled_us = now;
 }
 
@@ -57,6 +57,7 @@ static void sample(struct accounting *accounting, const struct server *server)
 
         follow_group(accounting, server);
         sample_take(&accounting->watch, &accounting->ledger, server->payload, &accounting->held);
+        traffic_sample(&accounting->traffic, &server->plan);
         add_to_month(accounting, server, held_before);
         refusals_note(&accounting->refusals, &accounting->ledger, &accounting->held, server->payload);
 }
@@ -66,16 +67,19 @@ static void show(const struct accounting *accounting, const struct server *serve
         tenant_write(server->usage, server->payload, &accounting->ledger, &accounting->held);
 }
 
+/* Each by itself; the first that can't be saved is what is said. */
 static int save(struct accounting *accounting, const struct server *server)
 {
-        int ledger = ledger_save(&accounting->ledger, server->storage_dir), error = errno;
+        int error = ledger_save(&accounting->ledger, server->storage_dir) < 0 ? errno : 0;
 
         accounting->saved_us = now_us();
         show(accounting, server);
-        if (months_save(&accounting->months, server->storage_dir) < 0)
-                return -1;
+        if (traffic_save(&accounting->traffic, server->storage_dir) < 0 && !error)
+                error = errno;
+        if (months_save(&accounting->months, &accounting->traffic, server->storage_dir) < 0 && !error)
+                error = errno;
         errno = error;
-        return ledger;
+        return error ? -1 : 0;
 }
 
 static bool record(struct accounting *accounting, const struct server *server, bool all)
@@ -99,6 +103,13 @@ int accounting_reset(struct accounting *accounting, const struct server *server)
         return save(accounting, server);
 }
 
+int accounting_reset_traffic(struct accounting *accounting, const struct server *server)
+{
+        sample(accounting, server);
+        traffic_reset(&accounting->traffic);
+        return save(accounting, server);
+}
+
 static int64_t interval_us(const struct plan *plan)
 {
         long seconds = plan_number(plan, "accounting-interval", 300);
@@ -114,6 +125,7 @@ void accounting_open(struct accounting *accounting, const struct server *server)
         *accounting = (struct accounting){.interval_us = interval_us(&server->plan)};
         for (int i = 0; i < WATCHED; i++)
                 accounting->watch.fds[i] = -1;
+        traffic_open(&accounting->traffic, &server->plan);
         if (file_read(server->payload, "cpu.stat", text, sizeof(text)) <= 0 ||
             !figure_in(text, "usage_usec", &used) || used == 0)
                 return;
@@ -128,6 +140,7 @@ static void begin(struct accounting *accounting, const struct server *server, in
         accounting->begun = true;
         accounting->saved_us = now_us();
         ledger_load(&accounting->ledger, server->storage_dir);
+        traffic_load(&accounting->traffic, server->storage_dir);
         refusals_open(&accounting->refusals, log_dir);
 }
 

@@ -1,5 +1,5 @@
-/* The account of one server: what it uses and what it is refused, kept over runs (ledger.h), by month
- * (months.h), by refusal (refusals.h), and shown to the server (tenant.h).
+/* The account of one server: what it uses and what it is refused, kept over runs (ledger.h), what it sends
+ * and receives (traffic.h), by month (months.h), by refusal (refusals.h), and shown to the server (tenant.h).
  *
  * Samples are taken while it runs: when the kernel tells of a refusal, every `accounting-interval` seconds,
  * when asked, and at the end of each run. In between nothing is looked at. */
@@ -10,6 +10,7 @@
 #include "refusals.h"
 #include "sample.h"
 #include "server.h"
+#include "traffic.h"
 
 #include <poll.h>
 #include <stdbool.h>
@@ -21,6 +22,7 @@ struct accounting {
         bool running; /* time counts */
         struct ledger ledger;
         struct months months;
+        struct traffic traffic;
         struct refusals refusals;
         struct watch watch;
         struct held held; /* at the last sample */
@@ -44,6 +46,8 @@ void accounting_close(struct accounting *accounting, const struct server *server
 int accounting_save(struct accounting *accounting, const struct server *server);
 /* Counts and peaks begin anew; months stay. 0, or -1 with errno. */
 int accounting_reset(struct accounting *accounting, const struct server *server);
+/* So do counts of traffic. 0, or -1 with errno. */
+int accounting_reset_traffic(struct accounting *accounting, const struct server *server);
 
 /* What to poll for events, WATCHED of them, and what came of it. */
 void accounting_watch(const struct accounting *accounting, struct pollfd *polled);

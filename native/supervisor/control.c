@@ -11,6 +11,7 @@
  *   vps1 account                   ok, when a sample has been taken and all is saved (accounting.h)
  *   vps1 reload                    ok, when the plan in the run directory is the one to go by (reload.h)
  *   vps1 reset-usage               ok; counts and peaks begin anew
+ *   vps1 reset-traffic             ok; counts of traffic do
  *   vps1 console                   ok; then raw output, and frames as input (console.c)
  *
  * What it cannot do it answers with `error ERRNO TEXT`.
@@ -185,6 +186,8 @@ static void serve(struct supervisor *supervisor, struct client *client, char **w
                 request_reload(supervisor, client);
         } else if (strcmp(verb, "reset-usage") == 0) {
                 say_saved(client, accounting_reset(&supervisor->accounting, &supervisor->server));
+        } else if (strcmp(verb, "reset-traffic") == 0) {
+                say_saved(client, accounting_reset_traffic(&supervisor->accounting, &supervisor->server));
         } else if (strcmp(verb, "console") == 0) {
                 answer(client, "ok\n");
                 console_attach(supervisor, client);

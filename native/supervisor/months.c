@@ -4,6 +4,7 @@
 #include "cleanup.h"
 #include "files.h"
 #include "sample.h"
+#include "scratch.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -11,7 +12,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-enum { SECOND_US = 1000000, MONTH_BYTES = 512 };
+enum { SECOND_US = 1000000 };
 
 static const char *const names[MONTH_ITEMS] = {
         [MONTH_SECONDS] = "seconds",
@@ -39,7 +40,8 @@ static void add(struct months *months, const int64_t items[MONTH_ITEMS], int64_t
                 }
 }
 
-void months_add(struct months *months, int storage_dir, const int64_t items[MONTH_ITEMS], int64_t elapsed_us)
+void months_add(struct months *months, struct traffic *traffic, int storage_dir,
+                const int64_t items[MONTH_ITEMS], int64_t elapsed_us)
 {
         time_t now = time(NULL), month = calendar_month_begin(calendar_date(now));
         int64_t before_us = elapsed_us - (int64_t)(now - month) * SECOND_US;
@@ -54,11 +56,14 @@ void months_add(struct months *months, int storage_dir, const int64_t items[MONT
                 rest[i] = items[i] < 0 ? -1 : items[i] - before[i];
         }
         add(months, before, before_us);
+        traffic_to_month(traffic, before_us, elapsed_us);
         if (months->month != month) {
-                (void)months_save(months, storage_dir); /* a disk that is full makes it this month's */
+                (void)months_save(months, traffic,
+                                  storage_dir); /* a disk that is full makes it this month's */
                 months->month = month;
         }
         add(months, rest, elapsed_us - before_us);
+        traffic_to_month(traffic, 1, 1);
 }
 
 static int open_months(int storage_dir)
@@ -68,18 +73,8 @@ static int open_months(int storage_dir)
         return openat(storage_dir, "months", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 }
 
-int months_save(struct months *months, int storage_dir)
+static int put_items(const struct months *months, const char *old, struct scratch *text)
 {
-        _cleanup_fd_ int dir = open_months(storage_dir);
-        struct date date = calendar_date(months->month);
-        char name[32], old[MONTH_BYTES] = "", text[MONTH_BYTES];
-        int length = 0;
-
-        if (dir < 0)
-                return -1;
-        (void)snprintf(name, sizeof(name), "%04d-%02d", date.year, date.month);
-        if (file_read(dir, name, old, sizeof(old)) < 0 && errno != ENOENT)
-                return -1;
         for (int i = 0; i < MONTH_ITEMS; i++) {
                 int64_t sum = 0;
 
@@ -87,11 +82,28 @@ int months_save(struct months *months, int storage_dir)
                         continue;
                 if (sum < 0 || sum > INT64_MAX / 2)
                         sum = 0;
-                length += snprintf(text + length, sizeof(text) - (size_t)length, "%s %lld\n", names[i],
-                                   (long long)(sum + months->items[i]));
+                if (scratch_put(text, "%s %lld\n", names[i], (long long)(sum + months->items[i])) < 0)
+                        return -1;
         }
-        if (file_renew_safely(dir, name, text, (size_t)length) < 0)
+        return 0;
+}
+
+int months_save(struct months *months, struct traffic *traffic, int storage_dir)
+{
+        _cleanup_scratch_ struct scratch old = {0}, text = {0};
+        _cleanup_fd_ int dir = open_months(storage_dir);
+        struct date date = calendar_date(months->month);
+        char name[32];
+
+        if (dir < 0 || scratch_open(&old) < 0 || scratch_open(&text) < 0)
+                return -1;
+        (void)snprintf(name, sizeof(name), "%04d-%02d", date.year, date.month);
+        if (file_read(dir, name, old.text, SCRATCH_BYTES) < 0 && errno != ENOENT)
+                return -1;
+        if (put_items(months, old.text, &text) < 0 || traffic_put_month(traffic, old.text, &text) < 0 ||
+            file_renew_safely(dir, name, text.text, text.used) < 0)
                 return -1;
         memset(months->items, 0, sizeof(months->items));
+        traffic_month_saved(traffic);
         return 0;
 }

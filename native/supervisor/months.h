@@ -1,7 +1,9 @@
 /* What a server has used per month of UTC, for a bill: var/lib/vps/servers/NAME/months/YYYY-MM, lines
- * `NAME VALUE`. Never reset. */
+ * `NAME VALUE`. Never reset. Behind these are lines of traffic, `CLASS_in4_bytes VALUE` (traffic.h). */
 #ifndef VPS_MONTHS_H
 #define VPS_MONTHS_H
+
+#include "traffic.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -23,10 +25,11 @@ struct months {
         time_t month;               /* its first second; 0: nothing has been added */
 };
 
-/* What was used in the last `elapsed_us`; of `items` all but the seconds, and -1 for what is not known here.
- * Where a month ended in that time, each gets its part. */
-void months_add(struct months *months, int storage_dir, const int64_t items[MONTH_ITEMS], int64_t elapsed_us);
+/* What was used in the last `elapsed_us`; of `items` all but the seconds, and -1 for what is not known here;
+ * of `traffic` what has grown. Where a month ended in that time, each gets its part. */
+void months_add(struct months *months, struct traffic *traffic, int storage_dir,
+                const int64_t items[MONTH_ITEMS], int64_t elapsed_us);
 /* 0, or -1 with errno: then it is tried again with what comes. */
-int months_save(struct months *months, int storage_dir);
+int months_save(struct months *months, struct traffic *traffic, int storage_dir);
 
 #endif
