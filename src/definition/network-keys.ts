@@ -41,7 +41,7 @@ const rates = section(
       says: 'How much may pass at once, at the speed of the host, after a pause.',
       example: '256KiB',
       change: 'live',
-      defaultSays: 'what the rate lets through in 10 ms, at least 32KiB',
+      defaultSays: 'what the rate lets through in 10 ms, at least 128KiB',
       aka: ['buffer', 'bucket', 'maxburst'],
     }),
     packets: optional(whole(10, 100_000_000), {

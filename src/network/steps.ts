@@ -153,7 +153,16 @@ class LinkSteps {
       ...(this.#has6 ? [own('link-neighbour', name, ipv6, host)] : []),
       ...this.#grants().flatMap(grant => this.addressSteps(grant)),
       ...this.#routes(),
+      ...this.#shape(),
     ]
+  }
+
+  /** A ceiling of packets is the rules'. */
+  #shape(): NetworkStep[] {
+    const {rate} = this.#link
+    if (rate.in === null && rate.out === null) return []
+    const numbers = [rate.in ?? 0, rate.out ?? 0, rate.burst ?? 0].map(String)
+    return [this.#step('rate', 'shape', this.#host, ...numbers)]
   }
 
   /** A prefix is routed to the server, which does with it what it likes; an address it has. */
