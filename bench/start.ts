@@ -13,7 +13,13 @@ const RUNS = 40
 
 export async function startFigure(bench: BenchHost): Promise<Figure> {
   const {host, cgroup, compiled} = bench
-  await host.create('bench', {template: 'busybox', set: [{path: 'init', value: 'persist'}]})
+  await host.create('bench', {
+    template: 'busybox',
+    set: [
+      {path: 'init', value: 'persist'},
+      {path: 'network', value: 'none'}, // the floor has none
+    ],
+  })
   const {image} = await host.show('bench')
   const layer = join(host.paths.root, 'floor')
   await mkdir(join(layer, 'upper'), {recursive: true})

@@ -10,7 +10,7 @@ import {publish} from './publish.ts'
 import {quote} from './words.ts'
 
 /** What a server has that says nothing about its network. */
-export const DEFAULT_MODE = 'none'
+export const DEFAULT_MODE = 'links'
 
 const KIB = 1024
 const MIB = 1024 ** 2

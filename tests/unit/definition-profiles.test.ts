@@ -336,7 +336,7 @@ describe('what counts, in words', () => {
       '  - {source: /srv/b, target: /b, readonly: true} # base.yaml:10:5',
       '  nofile: 1024:4096 # small.yaml:5:10',
       '  net.core.somaxconn: "1024" # web1.yaml:4:10',
-      '  mode: none # default',
+      '  mode: links # default',
     ])
       expect(text).toContain(`${line}\n`)
   })

@@ -222,7 +222,7 @@ describe('good definitions', () => {
       stop: {signal: 'auto', timeout: 30_000},
       console: {size: 1_048_576, files: 4},
       project: 'default',
-      network: NO_NETWORK,
+      network: {...NO_NETWORK, mode: 'links', links: [LINK]},
       profiles: [],
       resources: NO_LIMITS,
       limits: {},
