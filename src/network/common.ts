@@ -18,6 +18,7 @@ import {
 } from '../host/index.ts'
 import {closeForwarding, isForwarding, openForwarding} from './forwarding.ts'
 import {interfacePrefix, tableName} from './identity.ts'
+import {forgetNamesPorts} from './names/port.ts'
 import {elementOf} from './nft/element.ts'
 import {nft} from './nft/run.ts'
 import {setText} from './rules/sets.ts'
@@ -81,6 +82,7 @@ export async function removeCommon({paths}: Pick<CommonContext, 'paths'>): Promi
   if (made === undefined) return false
   await nft(['-f', '-'], removalText(tableName(paths)))
   closeForwarding(made.opened)
+  await forgetNamesPorts(paths)
   await rm(madeFile(paths), {force: true})
   return true
 }

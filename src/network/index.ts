@@ -23,6 +23,29 @@ export {
 export {type Holding, listHoldings, renameHoldings} from './holdings.ts'
 export {linkFacts} from './host-links.ts'
 export {hostInterface, type ServerIdentity} from './identity.ts'
+export {NAMES6} from './names/address.ts'
+export {type Named, namedServer} from './names/hosts-file.ts'
+export {
+  checkNames,
+  type NamesContext,
+  type NamesProblem,
+  registerNames,
+  releaseNames,
+} from './names/names.ts'
+export {namesPort, takeNamesPort} from './names/port.ts'
+export {type NameServersOf, nameServers} from './names/servers.ts'
 export {previewProject, projectNumber} from './projects.ts'
+export {hostListeners, listenerAt, portText, processOf} from './rules/listeners.ts'
+export {publishedPort} from './rules/publish.ts'
 export {isNetworkStep, type NetworkStep} from './step.ts'
 export {hostInterfaces, type NetworkInput, networkRules, networkSteps} from './steps.ts'
+export {
+  type Amount,
+  type ClassTraffic,
+  emptiedTraffic,
+  type Packets,
+  parseTraffic,
+  parseTrafficMonth,
+  type TrafficAccount,
+  type TrafficByClass,
+} from './traffic/account.ts'

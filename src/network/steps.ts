@@ -10,7 +10,7 @@ import {elementStep} from './nft/element.ts'
 import type {LinksOf} from './rules/firewall.ts'
 import {rulesSteps, rulesText} from './rules/index.ts'
 import type {RulesInput} from './rules/input.ts'
-import {LINKS, PROJECT_OF, PROJECT_PEERS} from './rules/sets.ts'
+import {LINKS, NAMES, PROJECT_OF, PROJECT_PEERS} from './rules/sets.ts'
 import {type NetworkStep, own} from './step.ts'
 import type {Classes} from './traffic/sets.ts'
 import {trafficSteps} from './traffic/steps.ts'
@@ -30,6 +30,8 @@ export interface NetworkInput {
   readonly grants: readonly Grant[]
   /** The number of the server's project. */
   readonly project: number
+  /** Where the names of the project are answered, if they are. */
+  readonly namesPort: number | null
   readonly gateway: NetworkConfig['gateway']
   /** What traffic is counted by. */
   readonly classes: Classes
@@ -128,13 +130,16 @@ class LinkSteps {
 
   /** What the rules must know before the link is there. */
   elements(): NetworkStep[] {
-    const {paths, project, loaded, classes} = this.#input
+    const {paths, project, namesPort, loaded, classes} = this.#input
     const table = tableName(paths)
     const origin = loaded.origin(['project'])
     return [
       elementStep(table, LINKS, {key: [this.#host]}, this.#origin('mode')),
       elementStep(table, PROJECT_OF, {key: [this.#host], data: [project]}, origin),
       elementStep(table, PROJECT_PEERS, {key: [project, this.#host]}, origin),
+      ...(namesPort === null
+        ? []
+        : [elementStep(table, NAMES, {key: [this.#host], data: [namesPort]}, origin)]),
       ...trafficSteps(table, this.#host, classes),
     ]
   }

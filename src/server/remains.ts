@@ -1,6 +1,7 @@
 import {rm} from 'node:fs/promises'
 import {setTimeout as sleep} from 'node:timers/promises'
 import {removeTree, serverPaths, writeFileAtomic} from '../host/index.ts'
+import {releaseNames} from '../network/index.ts'
 import {cgroupPlace, leaveScope, removeCgroup, serverScope} from '../resources/index.ts'
 import {repairLive} from './live.ts'
 import {undoNetwork} from './network/undo.ts'
@@ -54,6 +55,7 @@ export async function removeRun({paths, notice}: Context, name: string, locked =
   const directory = place.directory(name)
   await removeCgroup(directory, {keepTop: place.systemd})
   await undoNetwork(paths, name, notice)
+  await releaseNames(paths, name)
   if (place.systemd) await leaveScope(serverScope(paths, name), name, directory)
   await removeTree(serverPaths(paths, name).run)
   if (settle) await settleOthers(paths, locked)

@@ -1,7 +1,7 @@
 import {closeSync, existsSync, writeSync} from 'node:fs'
 import {mkdir} from 'node:fs/promises'
 import {VpsError} from '../errors.ts'
-import {serverPaths, writeError, writeFileAtomic} from '../host/index.ts'
+import {type HostPaths, serverPaths, writeError, writeFileAtomic} from '../host/index.ts'
 import {encode, type LaunchPlan} from '../launch/index.ts'
 import {launch} from '../native/index.ts'
 import {loadRules, namedServer, registerNames} from '../network/index.ts'
@@ -22,6 +22,7 @@ import {lackOf} from './lack.ts'
 import {DEVICES, type LimitOptions, mayLack, sharesWithOthers} from './limits.ts'
 import {dedicationMark, lockSharing} from './neighbours.ts'
 import {remakeCommon} from './network/common.ts'
+import {portError} from './network/ports.ts'
 import {secureNetwork} from './network/start.ts'
 import {AWAIT_SCOPE, loadValid, planLoaded, type Start} from './plan.ts'
 import {readRecord} from './record.ts'
@@ -72,7 +73,7 @@ export async function start(
     mayLackGuard: mayLack(loaded.definition, options),
     locked: sharing !== undefined,
   })
-  if (report.started === undefined) throw failure(name, report, plan)
+  if (report.started === undefined) throw failure(paths, name, report, plan)
   if (sharing !== undefined || existsSync(dedicationMark(paths)))
     await settleOthers(paths, sharing !== undefined)
   undo.move()
@@ -228,7 +229,11 @@ function isReady({paths}: Context, name: string): boolean {
   return run.kind === 'alive' && run.state.ready
 }
 
-function failure(name: string, {fault}: Report, plan: LaunchPlan): VpsError {
+function failure(paths: HostPaths, name: string, {fault}: Report, plan: LaunchPlan): VpsError {
+  const step = fault === undefined ? undefined : plan.steps[fault.step]
+  const taken = step !== undefined && fault?.op === 'nft-element' && describeErrno(fault.errno).name === 'EEXIST'
+  const ofPort = taken ? portError(paths, name, step) : undefined
+  if (ofPort !== undefined) return ofPort
   if (fault !== undefined) return startError(name, fault, plan)
   return new VpsError('START_FAILED', `cannot start server ${name}: its supervisor died during the start`, {
     suggestions: ['look for a reason in `dmesg`, then try again'],

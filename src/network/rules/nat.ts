@@ -47,9 +47,9 @@ export function sources({ipv4}: Gateway): string {
   }
   chain sources_to_link {
     ip saddr 127.0.0.0/8 snat ip to ${ipv4}
-    ip6 saddr ::1 masquerade
+    ip6 saddr ::1 snat ip6 to ${NAMES6}
     ct status & dnat == 0 return
     iifname . oifname @hairpin meta nfproto ipv4 snat ip to ${ipv4}
-    iifname . oifname @hairpin meta nfproto ipv6 masquerade
+    iifname . oifname @hairpin meta nfproto ipv6 snat ip6 to ${NAMES6}
   }`
 }

@@ -1,6 +1,6 @@
 import {networkInterfaces} from 'node:os'
 import type {LaunchPlan} from '../../launch/index.ts'
-import {isCommonMade, lockCommon, makeCommon, removeCommon} from '../../network/index.ts'
+import {isCommonMade, linkFacts, lockCommon, makeCommon, NAMES6, removeCommon} from '../../network/index.ts'
 import type {Context} from '../types.ts'
 import {runNetwork} from './native.ts'
 import {storedRules} from './stored-plans.ts'
@@ -25,18 +25,27 @@ export async function remakeCommon(context: Context, isDone: () => boolean = () 
 export async function forgetCommon(context: Context): Promise<void> {
   await using _lock = await lockCommon(context.paths, 'destroy', context.progress)
   if (!(await removeCommon(context))) return
-  const {ipv4} = context.config.network.gateway
-  await runNetwork('network-apply', gatewayPlan('-host-address', ipv4))
+  for (const address of gatewayAddresses(context))
+    await runNetwork('network-apply', gatewayPlan('-host-address', address))
 }
 
 /** The gateway is an address of the host even when no link is there, so that a name server can listen on it. */
-async function addGateway({config}: Context): Promise<void> {
-  const {ipv4} = config.network.gateway
-  if (networkInterfaces().lo?.some(({address}) => address === ipv4)) return
-  const fault = await runNetwork('network-apply', gatewayPlan('+host-address', ipv4))
-  if (fault !== undefined && fault.code !== 'EEXIST') throw fault
+async function addGateway(context: Context): Promise<void> {
+  const present = networkInterfaces().lo?.map(({address}) => address)
+  for (const address of gatewayAddresses(context).filter(
+    one => !present?.includes(one.replace(/\/.*/, '')),
+  )) {
+    const fault = await runNetwork('network-apply', gatewayPlan('+host-address', address))
+    if (fault !== undefined && fault.code !== 'EEXIST') throw fault
+  }
 }
 
-function gatewayPlan(op: string, ipv4: string): LaunchPlan {
-  return {settings: {}, steps: [{op, arguments: ['lo', `${ipv4}/32`], origin: null}]}
+/** That of IPv6 is on every link; names are answered at another address. */
+function gatewayAddresses({config}: Context): string[] {
+  const {ipv4} = config.network.gateway
+  return [`${ipv4}/32`, ...(linkFacts().ipv6 === 'none' ? [] : [`${NAMES6}/128`])]
+}
+
+function gatewayPlan(op: string, address: string): LaunchPlan {
+  return {settings: {}, steps: [{op, arguments: ['lo', address], origin: null}]}
 }

@@ -10,15 +10,18 @@ import {
   linkFacts,
   type NetworkInput,
   type NetworkStep,
+  namesPort,
   networkRules,
   networkSteps,
   previewAddresses,
   previewProject,
   projectNumber,
+  takeNamesPort,
 } from '../../network/index.ts'
 import {readRecord, type ServerRecord} from '../record.ts'
 import type {Context} from '../types.ts'
 import {ensureCommon} from './common.ts'
+import {refusePortsOfHost} from './ports.ts'
 
 /** Takes what the server's network needs, and makes what all have in common. */
 export async function secureNetwork(context: Context, name: string, loaded: Loaded): Promise<void> {
@@ -26,8 +29,11 @@ export async function secureNetwork(context: Context, name: string, loaded: Load
   const claim = await claimAddresses(context, claimantOf(context, name, loaded))
   await claim.settle()
   if (loaded.definition.network.mode !== 'links') return
+  await refusePortsOfHost(context, name, loaded)
   await projectNumber(paths, loaded.definition.project)
   await ensureCommon(context)
+  if ((await takeNamesPort(context, loaded.definition.project)) === null)
+    context.progress('servers have no names on this host: it has no dnsmasq (apt-get install dnsmasq-base)')
 }
 
 /** A server's network, as it is planned. */
@@ -52,6 +58,7 @@ export function planNetwork(
     server: {name, uuid: record.uuid, slot: record.slot},
     grants: previewAddresses(context, claimantOf(context, name, loaded)),
     project: previewProject(paths, loaded.definition.project),
+    namesPort: namesPort(paths, loaded.definition.project),
     gateway: config.network.gateway,
     classes: config.network.classes,
     facts: linkFacts(),
