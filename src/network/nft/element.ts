@@ -32,17 +32,25 @@ function dataWord(set: SetShape, data: ElementValue['data']): string {
   return `value:${encodeFields(Array.isArray(set.data) ? set.data : [], data)}`
 }
 
+/** What an `nft-element` step is about. */
+export interface ElementFound {
+  readonly set: SetShape
+  readonly key: readonly FieldValue[]
+  /** As nft writes it. */
+  readonly text: string
+}
+
 /** The set of an `nft-element` step and the element as nft writes it; `undefined` for another step, or a set of another version. */
 export function elementOf({
   op,
   arguments: args,
-}: Pick<NetworkStep, 'op' | 'arguments'>): {readonly set: SetShape; readonly text: string} | undefined {
+}: Pick<NetworkStep, 'op' | 'arguments'>): ElementFound | undefined {
   const [, , name, key = '', end = '', data = ''] = args
   const set = name === undefined ? undefined : setNamed(name)
   if (op !== 'nft-element' || set === undefined) return undefined
   const text = (hex: string) => fieldsText(set.key, decodeFields(set.key, hex))
   const range = end === '' ? text(key) : `${text(key)}-${text(end)}`
-  return {set, text: range + dataText(set, data)}
+  return {set, key: decodeFields(set.key, key), text: range + dataText(set, data)}
 }
 
 function dataText(set: SetShape, word: string): string {

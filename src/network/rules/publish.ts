@@ -3,7 +3,7 @@
  */
 import type {Definition} from '../../definition/index.ts'
 import {BITS, type Family, formatAddress, type Prefix, parseAddress} from '../../ip.ts'
-import {type ElementValue, elementStep} from '../nft/element.ts'
+import {type ElementValue, elementOf, elementStep} from '../nft/element.ts'
 import {type NetworkStep, own} from '../step.ts'
 import type {RulesInput} from './input.ts'
 import {HAIRPIN, PUBLISH4, PUBLISH4_ANY, PUBLISH6, PUBLISH6_ANY} from './sets.ts'
@@ -85,4 +85,13 @@ function hairpins({table, hosts}: RulesInput, targets: readonly Target[]): Netwo
   return [...hosts.values()].flatMap(from =>
     [...ends].map(to => elementStep(table, HAIRPIN, {key: [from, to]})),
   )
+}
+
+/** `tcp port 8080`, `udp port 53 of 192.0.2.1`: what a step publishes at the host; `undefined` for other steps. */
+export function publishedPort(step: Pick<NetworkStep, 'op' | 'arguments'>): string | undefined {
+  const element = elementOf(step)
+  if (element === undefined) return undefined
+  const {set, key} = element
+  if (set === PUBLISH4_ANY || set === PUBLISH6_ANY) return `${key[0]} port ${key[1]}`
+  return set === PUBLISH4 || set === PUBLISH6 ? `${key[1]} port ${key[2]} of ${key[0]}` : undefined
 }
