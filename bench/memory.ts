@@ -34,7 +34,13 @@ export async function memoryFigures({host, compiled}: BenchHost): Promise<Figure
   let alone = 0
   try {
     for (const name of names) {
-      await host.create(name, {template: 'busybox', set: [{path: 'init', value: 'persist'}]})
+      await host.create(name, {
+        template: 'busybox',
+        set: [
+          {path: 'init', value: 'persist'},
+          {path: 'network', value: 'none'},
+        ],
+      })
       supervisors.push((await host.start(name, {wait: true})).supervisor)
       if (supervisors.length === 1) alone = await settledPss(supervisors)
     }
