@@ -44,6 +44,7 @@ import {show} from './show.ts'
 import {type StartOptions, start, waitReady} from './start.ts'
 import {type StopOptions, stop} from './stop.ts'
 import {type TopOptions, type TopReport, top} from './top.ts'
+import {resetTraffic, type ServerTraffic, type TrafficMonth, traffic, trafficMonths} from './traffic.ts'
 import type {
   Context,
   ProcessRow,
@@ -231,6 +232,22 @@ export class Host {
   /** What servers used in a month (`2026-11`, `now`, `last`), those included that were destroyed since. */
   async months(month: string, selection: Selection = {all: true}): Promise<ServerMonth[]> {
     return await months(this.#context(), month, selection)
+  }
+
+  /** What servers have sent and received, sorted by name; default: all. */
+  async traffic(filter: ListFilter = {}): Promise<ServerTraffic[]> {
+    return await traffic(this.#context(), filter)
+  }
+
+  /** The same in a month (`2026-11`, `now`, `last`), those included that were destroyed since. */
+  async trafficMonths(month: string, selection: Selection = {all: true}): Promise<TrafficMonth[]> {
+    return await trafficMonths(this.#context(), month, selection)
+  }
+
+  /** Begins a server's counts of traffic anew. */
+  async resetTraffic(name: string, {progress}: VerbOptions = {}): Promise<void> {
+    const context = this.#context(progress)
+    await this.#locked(context, 'reset the traffic of', name, () => resetTraffic(context, name))
   }
 
   /** A report on all running servers every two seconds, or as `intervalMs` says, until the consumer stops. */

@@ -23,6 +23,7 @@ export {
   type TopReport,
   type TopRow,
 } from './top.ts'
+export type {ServerTraffic, TrafficMonth} from './traffic.ts'
 export type {
   Pending,
   Phase,

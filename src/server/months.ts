@@ -7,8 +7,8 @@ import {noSuchServer} from './session.ts'
 import type {Context} from './types.ts'
 import {saveAccounts} from './usage.ts'
 
-/** What a server used in one month, for a bill. */
-export interface ServerMonth extends MonthUse {
+/** Whose month it is. */
+export interface MonthOf {
   readonly name: string
   /** Tells servers apart that had one name after another; stable over renames. */
   readonly uuid: string | null
@@ -18,12 +18,28 @@ export interface ServerMonth extends MonthUse {
   readonly destroyed: boolean
 }
 
+/** What a server used in one month, for a bill. */
+export interface ServerMonth extends MonthUse, MonthOf {}
+
 /**
  * What servers used in `month` (`2026-11`, `now`, `last`), destroyed ones included; those that used nothing are left out. A
  * name means the server that has it and those that had it when they were destroyed.
  * @throws VpsError WRONG_USE for what is no month; NO_SUCH_SERVER for a name that nothing has or had
  */
 export async function months(context: Context, month: string, selection: Selection): Promise<ServerMonth[]> {
+  const found = await monthsOf(context, month, selection)
+  return found.flatMap(({directory, ...row}) => {
+    const use = readMonth(directory, row.month)
+    return use === undefined ? [] : [{...row, ...use}]
+  })
+}
+
+/** Those that `months` is about, with the directories of their months, sorted by name; the accounts of running ones are saved. */
+export async function monthsOf(
+  context: Context,
+  month: string,
+  selection: Selection,
+): Promise<(MonthOf & {readonly directory: string})[]> {
   const {paths} = context
   const wanted = monthName(month)
   const gone = destroyedServers(paths)
@@ -39,10 +55,7 @@ export async function months(context: Context, month: string, selection: Selecti
     ...dead.map(server => ({...server, destroyed: true})),
   ]
   return rows
-    .flatMap(({directory, ...row}) => {
-      const use = readMonth(directory, wanted)
-      return use === undefined ? [] : [{...row, month: wanted, ...use}]
-    })
+    .map(({name, uuid, destroyed, directory}) => ({name, uuid, month: wanted, destroyed, directory}))
     .sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0))
 }
 

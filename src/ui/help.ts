@@ -23,7 +23,7 @@ export const commandGroups: readonly {readonly title: string; readonly commands:
       'destroy',
     ],
   },
-  {title: 'What servers use', commands: ['usage', 'top', 'verify']},
+  {title: 'What servers use', commands: ['usage', 'traffic', 'top', 'verify']},
   {title: 'Inside a server', commands: ['enter', 'exec', 'run', 'console', 'logs']},
   {title: 'Definitions', commands: ['set', 'edit', 'validate', 'schema', 'profile:list', 'profile:show']},
   {

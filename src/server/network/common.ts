@@ -1,7 +1,9 @@
 import {networkInterfaces} from 'node:os'
 import type {LaunchPlan} from '../../launch/index.ts'
 import {isCommonMade, linkFacts, lockCommon, makeCommon, NAMES6, removeCommon} from '../../network/index.ts'
+import {serverNames} from '../list.ts'
 import type {Context} from '../types.ts'
+import {saveAccounts} from '../usage.ts'
 import {runNetwork} from './native.ts'
 import {storedRules} from './stored-plans.ts'
 
@@ -17,6 +19,8 @@ export async function ensureCommon(context: Context): Promise<void> {
 export async function remakeCommon(context: Context, isDone: () => boolean = () => false): Promise<void> {
   await using _lock = await lockCommon(context.paths, 'start', context.progress)
   if (isDone()) return
+  // The counters of traffic begin at 0 with the rules.
+  await saveAccounts(context, serverNames(context.paths))
   await makeCommon(context, () => storedRules(context.paths))
   await addGateway(context)
 }
