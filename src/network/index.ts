@@ -22,7 +22,7 @@ export {
 } from './common.ts'
 export {type Holding, listHoldings, renameHoldings} from './holdings.ts'
 export {linkFacts} from './host-links.ts'
-export {hostInterface, type ServerIdentity} from './identity.ts'
+export {hostInterface, type ServerIdentity, tableName} from './identity.ts'
 export {NAMES6} from './names/address.ts'
 export {type Named, namedServer} from './names/hosts-file.ts'
 export {
