@@ -199,11 +199,9 @@ class LinkSteps {
     const {name} = this.#link
     const source4 = this.#source(4)
     const source6 = this.#source(6)
-    const gatewayRoute = source4 === undefined ? [] : [own('link-route', name, `${ipv4}/32`, '', '')]
     return [
-      ...gatewayRoute,
       ...(source4 !== undefined && this.#isFirstOf(4)
-        ? [own('link-route', name, '0.0.0.0/0', ipv4, source4)]
+        ? [own('link-route', name, `${ipv4}/32`, '', ''), own('link-route', name, '0.0.0.0/0', ipv4, source4)]
         : []),
       ...(source6 !== undefined && this.#isFirstOf(6)
         ? [own('link-route', name, '::/0', ipv6, source6)]

@@ -33,6 +33,7 @@ export interface Gateway {
 /**
  * Before connections are tracked, so that none of it costs an entry in their table. The way back to a sender must be the link
  * that the packet came by. 0.0.0.0 passes that where it is sent to everybody, as by DHCP clients.
+ * A packet that names the way it wants to go (source routes, routing headers of IPv6) would go by rules of its own.
  */
 export function fromLinks({ipv4, ipv6}: Gateway): string {
   return `
@@ -45,6 +46,7 @@ export function fromLinks({ipv4, ipv6}: Gateway): string {
     ip saddr 0.0.0.0 counter drop
     ip option lsrr exists counter drop
     ip option ssrr exists counter drop
+    exthdr rt exists counter drop
     iifname vmap @packets_out
     icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } goto from_neighbour
     ip daddr != ${ipv4} ip daddr { ${NOWHERE4.join(', ')} } counter drop
