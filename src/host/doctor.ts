@@ -155,12 +155,13 @@ function programs(): Check[] {
   ]
 }
 
-/** Programs of others that templates use; only tar is needed by more than one. */
+/** Programs of others, each for one thing that can be done without. */
 async function tools(): Promise<Check[]> {
   const wanted = [
     ['tar', 'the tarball template', 'apt-get install tar'],
     ['mmdebstrap', 'the debian template', 'apt-get install mmdebstrap'],
     ['busybox', 'the busybox template', 'apt-get install busybox-static'],
+    ['dnsmasq', 'names', 'apt-get install dnsmasq-base; without it servers do not know each other by name'],
   ] as const
   return await Promise.all(
     wanted.map(async ([name, use, fix]) => {

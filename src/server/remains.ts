@@ -18,6 +18,7 @@ const PATIENCE_MS = 5_000
 export async function cleanRun(context: Context, name: string): Promise<Run & {kind: 'alive' | 'none'}> {
   const run = await settledRun(context, name)
   if (run.kind === 'alive') await repairLive(context, name, run.state)
+  else if (run.kind === 'none') await releaseNames(context.paths, name) // a supervisor that ends by itself knows nothing of names
   if (run.kind === 'alive' || run.kind === 'none') return run
   await removeRun(context, name)
   if (run.kind === 'dead') {

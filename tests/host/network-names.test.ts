@@ -3,6 +3,8 @@ import {join} from 'node:path'
 import process from 'node:process'
 import {execa} from 'execa'
 import {afterAll, beforeAll, describe, expect, test} from 'vitest'
+import {readHostConfig, silent} from '../../src/host/index.ts'
+import {checkServerNames} from '../../src/server/network/names.ts'
 import {requires, type ScratchHost, scratchHost} from '../helpers/host.ts'
 import {INTERNET, Place, Topology, UPLINK} from '../helpers/network.ts'
 import {listProcesses} from '../helpers/processes.ts'
@@ -152,6 +154,11 @@ describe.skipIf(requires('root').skip)('names', () => {
       ip route replace fd76:7073:6e61:6d65::53/128 via ${UPLINK.ipv6}`)
     for (const address of ['169.254.0.1', 'fd76:7073:6e61:6d65::53'])
       expect(await isConnected(world.router, address, port), address).toBe(false)
+    // It would be, were it not for the rules.
+    const table = `inet ${host.paths.cgroupName.replace('-', '_')}`
+    const rule = world.host.sh(`nft -ae insert rule ${table} input meta l4proto tcp accept`)
+    expect(await isConnected(world.router, '169.254.0.1', port)).toBe(true)
+    world.host.sh(`nft delete rule ${table} input handle ${/handle (\d+)/.exec(rule)?.[1]}`)
   })
 
   test('a dnsmasq is no root, and is begun anew when it dies', async () => {
@@ -193,6 +200,42 @@ describe.skipIf(requires('root').skip)('names', () => {
     await host.vps(['start', 'c'])
     expect(await lookUp('d', 'c')).toEqual(['10.77.0.3', 'fd77:7073:7673::3'])
     await host.must(['stop', 'c', 'd'])
+    expect(names()).toEqual(['default/a', 'default/e'])
+    expect(dnsmasqs().every(({command}) => command.includes('/names/default/'))).toBe(true)
+  })
+
+  test('what is not as it should be is found and mended', async () => {
+    const context = {
+      paths: host.paths,
+      config: await readHostConfig(host.paths),
+      progress: silent,
+      notice: silent,
+    }
+    const check = async (repair: boolean) => (await checkServerNames(context, repair)).map(({what}) => what)
+    expect(await check(true)).toEqual([])
+    const hosts = join(host.paths.runNetwork, 'names/default/hosts')
+    writeFileSync(join(hosts, 'e'), '10.77.0.9 e\n')
+    writeFileSync(join(hosts, 'ghost'), '10.77.0.9 ghost\n')
+    for (const {pid} of dnsmasqs()) kill(pid)
+    await expect.poll(dnsmasqs).toEqual([])
+    const problems = [
+      'names of server ghost, which does not run, are still known in project default',
+      'server e is not known by its names and addresses in project default',
+      'the dnsmasq of project default does not run: its servers have no names',
+    ]
+    expect(await check(false)).toEqual(problems)
+    expect(await check(true)).toEqual(problems)
+    expect(await check(false)).toEqual([])
+    expect(await lookUp('a', 'e')).toEqual(['10.77.0.2', 'fd77:7073:7673::2'])
+    expect(await lookUp('a', 'ghost')).toEqual(['none'])
+  })
+
+  test('a server that ends by itself is forgotten with the next verb on it', async () => {
+    await host.must(['start', 'd'])
+    expect(names()).toContain('other/d')
+    await host.vps(['exec', 'd', '--', 'kill', '-TERM', '1'])
+    await expect.poll(() => readdirSync(host.paths.runServers)).not.toContain('d')
+    await host.vps(['stop', 'd'])
     expect(names()).toEqual(['default/a', 'default/e'])
     expect(dnsmasqs().every(({command}) => command.includes('/names/default/'))).toBe(true)
   })
