@@ -252,6 +252,34 @@ describe.skipIf(requires('root').skip)('names', () => {
     expect(dnsmasqs()).toEqual([])
     expect(names()).toEqual([])
   })
+
+  test("without a word in host.yaml the host's own name servers are asked, also one at its localhost", async () => {
+    writeFileSync(host.paths.hostConfig, '')
+    const own = join(host.root, 'resolv.conf')
+    writeFileSync(own, 'nameserver 127.0.0.53\n')
+    world.host.sh(`mount --bind ${own} /etc/resolv.conf`)
+    using _file = {[Symbol.dispose]: () => world.host.sh('umount /etc/resolv.conf')}
+    world.host.begin(
+      'dnsmasq',
+      ...[
+        '--keep-in-foreground',
+        '--conf-file=/dev/null',
+        '--log-facility=/dev/null',
+        '--pid-file',
+        '--user=root',
+      ],
+      ...[
+        '--no-hosts',
+        '--no-resolv',
+        '--bind-interfaces',
+        '--listen-address=127.0.0.53',
+        '--host-record=stub.example.org,192.0.2.99',
+      ],
+    )
+    await host.must(['start', 'a'])
+    await expect.poll(async () => await lookUp('a', 'stub.example.org')).toEqual(['192.0.2.99'])
+    await host.must(['stop', 'a'])
+  })
 })
 
 function kill(pid: number): void {
