@@ -19,7 +19,7 @@ const MIB = 1024 * 1024
 
 const resources = {
   cpu: {limit: 0.5, weight: 200},
-  memory: {limit: '64MiB', guarantee: '1MiB', swap: 0},
+  memory: {limit: '64MiB', high: '60MiB', swap: 0},
   pids: 50,
   io: {write: {bps: '8MiB'}},
 }
@@ -30,8 +30,7 @@ const files: readonly ['server' | 'payload', string, string][] = [
   ['server', 'cpu.weight', '200'],
   ['payload', 'memory.max', String(64 * MIB)],
   ['payload', 'memory.swap.max', '0'],
-  ['server', 'memory.min', String(MIB)],
-  ['payload', 'memory.min', String(MIB)],
+  ['payload', 'memory.high', String(60 * MIB)],
   ['payload', 'pids.max', '50'],
   ['payload', 'io.max', '254:0 rbps=max wbps=8388608 riops=max wiops=max'],
 ]
@@ -69,9 +68,18 @@ function supervisors(): number[] {
     .map(({pid}) => pid)
 }
 
-function timed<Value>(what: string, work: () => Promise<Value>): Promise<Value> {
+/** Says how long it takes, and that it goes on: a run that is silent for long counts as hung. */
+async function timed<Value>(what: string, work: () => Promise<Value>): Promise<Value> {
   const begin = performance.now()
-  return work().finally(() => console.log(`${what}: ${((performance.now() - begin) / 1000).toFixed(1)} s`))
+  const say = (verb: string): void =>
+    console.log(`${what} ${verb} ${((performance.now() - begin) / 1000).toFixed(1)} s`)
+  const clock = setInterval(() => say('goes on since'), 60_000)
+  try {
+    return await work()
+  } finally {
+    clearInterval(clock)
+    say('took')
+  }
 }
 
 describe('two hundred servers', () => {
@@ -92,7 +100,6 @@ describe('two hundred servers', () => {
     })
     await timed(`start ${COUNT}`, () => host.must(['start', ...names], patient))
     expect(wrongLimits(names)).toEqual([])
-    expect(readFileSync(join(host.cgroups, 'memory.min'), 'utf8').trim()).toBe(String(COUNT * MIB))
     expect((await units()).split('\n')).toHaveLength(COUNT)
   })
 
