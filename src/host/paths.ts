@@ -71,6 +71,8 @@ export interface ServerPaths {
   readonly cpus: string
   /** The journal of a live change. */
   readonly limitsUndo: string
+  /** The journal of a live change of the network. */
+  readonly networkUndo: string
 }
 
 /** The paths of the host below `root` (default: `VPS_ROOT`, else the real host). Reads nothing but the environment. */
@@ -119,6 +121,7 @@ export function serverPaths(paths: HostPaths, name: string): ServerPaths {
     unenforced: `${run}/unenforced`,
     cpus: `${run}/cpus`,
     limitsUndo: `${run}/limits.undo`,
+    networkUndo: `${run}/network.undo`,
   }
 }
 

@@ -16,7 +16,7 @@ import {
   storagePaths,
   writeFileAtomic,
 } from '../host/index.ts'
-import {type Address, formatRange, parseRange} from '../ip.ts'
+import {type Address, formatRange, type Prefix, parseRange} from '../ip.ts'
 import {type Assignment, addressesOf, assignAddresses, type Grant, isSameRange} from './assign.ts'
 import {
   type Holding,
@@ -45,8 +45,8 @@ export interface Claimant {
 /** What was taken for a server, until it is settled whether its definition becomes what was asked for. */
 export interface Claim {
   readonly grants: readonly Grant[]
-  /** The definition stands: gives back what it no longer asks for. */
-  settle(): Promise<void>
+  /** The definition stands: gives back what it no longer asks for, but for what is still `inUse`, until the next start. */
+  settle(inUse?: readonly Prefix[]): Promise<void>
   /** It does not: all is as before. */
   undo(): Promise<void>
 }
@@ -79,9 +79,10 @@ export async function claimAddresses(context: AddressContext, claimant: Claimant
   )
   return {
     grants,
-    async settle() {
-      await releaseHoldings(paths, release)
-      await writeCopy(copy, grants)
+    async settle(inUse = []) {
+      const gone = release.filter(({range}) => !inUse.some(other => isSameRange(other, range)))
+      await releaseHoldings(paths, gone)
+      if (gone.length === release.length) await writeCopy(copy, grants)
     },
     async undo() {
       await releaseHoldings(paths, take)

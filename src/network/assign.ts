@@ -75,7 +75,7 @@ export function assignAddresses({network}: Pick<Definition, 'network'>, around: 
   const {server, holdings} = around
   const pools = namedPools(around.config)
   const wishes = wishesOf(network, pools)
-  const own = holdings.filter(holding => holding.server === server)
+  const own = holdings.filter(holding => holding.server === server).sort(byAddress)
   const explicit = wishes.flatMap(wish => (wish.kind === 'range' ? [wish.range] : []))
   const free = new Free(around, explicit)
   const problems: Refusal[] = []
@@ -114,6 +114,11 @@ export function assignAddresses({network}: Pick<Definition, 'network'>, around: 
     release: own.filter(({range}) => !grants.some(grant => isSameRange(grant.range, range))),
     problems,
   }
+}
+
+/** The same choice each time, in whatever order they are listed. */
+function byAddress({range: one}: Holding, {range: other}: Holding): number {
+  return one.family - other.family || (one.value < other.value ? -1 : 1)
 }
 
 function namedPools({pools}: Surroundings['config']): NamedPool[] {

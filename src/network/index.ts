@@ -11,6 +11,7 @@ export {
   releaseAddresses,
 } from './addresses.ts'
 export type {Grant} from './assign.ts'
+export {changeSteps, reversed} from './changes.ts'
 export {
   type CommonContext,
   isCommonMade,
@@ -49,3 +50,4 @@ export {
   type TrafficAccount,
   type TrafficByClass,
 } from './traffic/account.ts'
+export {LOCAL, WORLD} from './traffic/sets.ts'

@@ -1,8 +1,11 @@
 import {readFile} from 'node:fs/promises'
-import {changedKeys, editDefinition, parseDefinition, requireValid} from '../definition/index.ts'
+import {changedKeys, editDefinition, type Loaded, parseDefinition, requireValid} from '../definition/index.ts'
 import {ExitCode, VpsError} from '../errors.ts'
 import {ifMissing, serverPaths, writeFileAtomic} from '../host/index.ts'
+import {claimAddresses} from '../network/index.ts'
 import {changeLive} from './live.ts'
+import {changeNetwork} from './network/change.ts'
+import {claimantOf} from './network/start.ts'
 import {parseOptions} from './parse-options.ts'
 import {readRecord} from './record.ts'
 import {readRun} from './run-state.ts'
@@ -43,11 +46,32 @@ export async function replaceDefinition(context: Context, name: string, text: st
   const commit = async (): Promise<void> => await writeFileAtomic(file, text)
   const run = readRun(paths, name)
   if (run.kind !== 'alive') {
-    await commit()
+    await changeStopped(context, name, loaded, commit)
     return {name, live: keys, afterRestart: []} // a stopped server has nothing to wait for
   }
-  await changeLive(context, name, run.state, loaded, commit)
+  const {state} = run
+  await changeNetwork(context, name, state, loaded, async () => {
+    await changeLive(context, name, state, loaded, commit)
+  })
   return {name, live, afterRestart: restart}
+}
+
+/** A server that was created has the addresses of its definition, whether it runs or not. */
+async function changeStopped(
+  context: Context,
+  name: string,
+  loaded: Loaded,
+  commit: () => Promise<void>,
+): Promise<void> {
+  if (readRecord(context.paths, name) === undefined) return await commit()
+  const claim = await claimAddresses(context, claimantOf(context, name, loaded))
+  try {
+    await commit()
+  } catch (error) {
+    await claim.undo()
+    throw error
+  }
+  await claim.settle()
 }
 
 async function readDefinition({paths}: Context, name: string): Promise<string> {

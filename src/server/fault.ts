@@ -18,6 +18,8 @@ export class StartFault extends Error {
   readonly code: string
   readonly path: string
   readonly origin: Origin | null
+  /** Index into the plan's steps, -1 for none. */
+  readonly step: number
 
   constructor(fault: Fault, origin: Origin | null) {
     const {name, text} = describeErrno(fault.errno)
@@ -27,6 +29,7 @@ export class StartFault extends Error {
     this.code = name
     this.path = fault.path
     this.origin = origin
+    this.step = fault.step
   }
 }
 

@@ -1,14 +1,6 @@
-import {createHash} from 'node:crypto'
 import {rm} from 'node:fs/promises'
 import {basename} from 'node:path'
-import {
-  changedKeys,
-  type Definition,
-  formatCpuList,
-  keySteps,
-  keyText,
-  type Loaded,
-} from '../definition/index.ts'
+import {type Definition, formatCpuList, keyText, type Loaded} from '../definition/index.ts'
 import {serverPaths, writeFileAtomic} from '../host/index.ts'
 import {
   applySteps,
@@ -27,6 +19,7 @@ import {
   requireMemory,
   undoSteps,
 } from '../resources/index.ts'
+import {foldDefinition, textHash} from './folding.ts'
 import {
   cannotEnforce,
   chooseCpus,
@@ -78,7 +71,7 @@ export async function changeLive(
   const before = desiredLimits(whileRunning(started, own), facts, presentCpus(own))
   await handDownAll(facts, group, wanted)
   const steps = await liveSteps(group, before.limits, wanted.limits, facts)
-  const journal = {commit: hash(after.text), writes: oldValues(group, steps)}
+  const journal = {commit: textHash(after.text), writes: oldValues(group, steps)}
   await inJournal(context, name, group, journal, async () => {
     await applySteps(group, steps, context.progress)
     await commit()
@@ -98,7 +91,7 @@ export async function repairLive(context: Context, name: string, state: RunState
   if (text === undefined) return
   const {commit, writes} = JSON.parse(text) as Journal // our own file, written by rename
   const started = startedDefinition(paths, name)
-  if (hash(readText(definition) ?? '') === commit && started !== undefined) {
+  if (textHash(readText(definition) ?? '') === commit && started !== undefined) {
     const {definition: now} = await loadValid(context, name)
     const facts = await factsFor(context, name, now)
     const own = claimOf(paths, name, guestGroup(state), started)
@@ -194,30 +187,11 @@ async function fold(
   {unenforceable}: Desired,
 ): Promise<void> {
   const files = serverPaths(paths, name)
-  const folded = structuredClone(after) as Record<string, unknown>
-  for (const key of changedKeys(started, after).restart) copyKey(started, folded, keySteps(key))
   const write = async (file: string, value: unknown): Promise<void> =>
     await writeFileAtomic(file, `${JSON.stringify(value)}\n`, {mode: 0o600, sync: false})
-  await write(files.startedDefinition, folded)
+  await write(files.startedDefinition, foldDefinition(started, after))
   const unguarded = readUnenforced(paths, name).filter(({key}) => key === DEVICES)
   const unenforced = [...unenforceable.map(toUnenforced), ...unguarded]
   if (unenforced.length > 0) await write(files.unenforced, unenforced)
   else await rm(files.unenforced, {force: true})
-}
-
-/** Keys of the schema alone, so no step of one needs quotes. */
-function copyKey(from: unknown, to: unknown, [step = '', ...rest]: readonly string[]): void {
-  if (!isRecord(from) || !isRecord(to)) return
-  if (rest.length === 0) to[step] = from[step]
-  else copyKey(from[step], to[step], rest)
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null
-}
-
-function hash(text: string): string {
-  return createHash('sha256')
-    .update(text.replace(/^\ufeff/, ''))
-    .digest('hex')
 }

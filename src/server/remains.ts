@@ -4,6 +4,7 @@ import {removeTree, serverPaths, writeFileAtomic} from '../host/index.ts'
 import {releaseNames} from '../network/index.ts'
 import {cgroupPlace, leaveScope, removeCgroup, serverScope} from '../resources/index.ts'
 import {repairLive} from './live.ts'
+import {repairNetwork} from './network/change.ts'
 import {undoNetwork} from './network/undo.ts'
 import {readRecord} from './record.ts'
 import {type Run, readRun} from './run-state.ts'
@@ -17,6 +18,7 @@ const PATIENCE_MS = 5_000
 /** Under the lock: cleans up after a supervisor that died, and says so. Returns what is true then: alive or none. */
 export async function cleanRun(context: Context, name: string): Promise<Run & {kind: 'alive' | 'none'}> {
   const run = await settledRun(context, name)
+  if (run.kind === 'alive') await repairNetwork(context, name, run.state)
   if (run.kind === 'alive') await repairLive(context, name, run.state)
   else if (run.kind === 'none') await releaseNames(context.paths, name) // a supervisor that ends by itself knows nothing of names
   if (run.kind === 'alive' || run.kind === 'none') return run

@@ -1,4 +1,4 @@
-import {existsSync, readdirSync, readFileSync, readlinkSync} from 'node:fs'
+import {existsSync, readdirSync, readFileSync, readlinkSync, writeFileSync} from 'node:fs'
 import {join} from 'node:path'
 import process from 'node:process'
 import {afterAll, beforeAll, describe, expect, test} from 'vitest'
@@ -13,6 +13,13 @@ import {createServers, stateNumber} from '../helpers/servers.ts'
 
 let host: ScratchHost
 let world: Topology
+
+/** The router of the tests leads these to the host. */
+const HOST_YAML = `network:
+  pools:
+    public: {range: 203.0.113.0/24}
+    public6: {range: "2001:db8:7::/48"}
+`
 
 const LINKS = {template: 'busybox', network: 'links'}
 
@@ -179,6 +186,99 @@ describe.skipIf(requires('root').skip)('addresses that cannot be had', () => {
     expect(String(stderr)).toMatch(says)
     expect(exitCode).toBe(code)
     expect(Object.values(holdings()).filter(owner => owner.startsWith('x '))).toEqual([])
+  })
+})
+
+describe.skipIf(requires('root').skip)('a network that changes while the server runs', () => {
+  beforeAll(async () => {
+    writeFileSync(host.paths.hostConfig, HOST_YAML)
+    await createServers(host, {l: LINKS, m: LINKS})
+    await host.must(['start', 'l', 'm', '--wait'])
+  })
+  afterAll(async () => {
+    await host.must(['destroy', 'l', 'm', '--force', '--yes'])
+  })
+
+  const PUBLIC4 = '203.0.113.7'
+
+  test('an address is added, and taken away again', async () => {
+    const {live, afterRestart} = await host.json<{live: string[]; afterRestart: string[]}>([
+      'set',
+      'l',
+      `network.links[0].addresses=[auto, ${PUBLIC4}, "2001:db8:7:1::/64"]`,
+    ])
+    expect({live, afterRestart}).toEqual({live: ['network.links[0].addresses'], afterRestart: []})
+    expect(holdings()).toMatchObject({[PUBLIC4]: 'l eth0', '2001:db8:7:1::_64': 'l eth0'})
+    world.internet.sh(ping(PUBLIC4))
+    expect(await host.inside('l', 'ip -o address show dev eth0')).toContain(`${PUBLIC4}/32`)
+    await host.must(['restart', 'l', '--wait'])
+    world.internet.sh(ping(PUBLIC4))
+    await host.must(['set', 'l', 'network.links[0].addresses=[auto]'])
+    expect(Object.keys(holdings())).not.toContain(PUBLIC4)
+    expect(await host.inside('l', 'ip -o address show dev eth0')).not.toContain(PUBLIC4)
+    expect(world.host.sh('ip route; ip -6 route')).not.toMatch(/203\.0\.113\.7|2001:db8:7:1/)
+    await host.inside('l', ping(INTERNET.ipv4))
+  })
+
+  test('the first address changes, and what comes from the server has the new one', async () => {
+    await host.must(['set', 'l', `network.links[0].addresses=[${PUBLIC4}, auto6]`])
+    await using _server = await world.internet.serve('world', 80)
+    expect(await placeOf('l').ask('tcp', INTERNET.ipv4, 80)).toBe(`world ${PUBLIC4}`)
+    await host.must(['set', 'l', 'network.links[0].addresses=[auto]'])
+    expect(await placeOf('l').ask('tcp', INTERNET.ipv4, 80)).toBe(`world ${UPLINK.ipv4}`)
+  })
+
+  test('what the supervisor tells its own restart is the new plan', async () => {
+    await host.must(['set', 'l', `network.links[0].addresses=[auto, ${PUBLIC4}]`])
+    const before = stateNumber(host, 'l', 'init')
+    await host.vps(['exec', 'l', '--', 'reboot', '-f'])
+    for (let tries = 0; tries < 100 && stateNumber(host, 'l', 'init') === before; tries++)
+      await new Promise(resolve => setTimeout(resolve, 50))
+    world.internet.sh(`for i in 1 2 3 4 5; do ${ping(PUBLIC4)} && exit 0; sleep 0.2; done; exit 1`)
+    await host.must(['set', 'l', 'network.links[0].addresses=[auto]'])
+  })
+
+  test('one that another has is refused, and nothing changes', async () => {
+    const before = [holdings(), readFileSync(join(host.paths.definitions, 'l.yaml'), 'utf8')]
+    const {exitCode, stderr} = await host.vps(['set', 'l', 'network.links[0].addresses=[10.77.0.2]'])
+    expect([exitCode, String(stderr)]).toEqual([
+      4,
+      expect.stringContaining("10.77.0.2 is server m's (link eth0)"),
+    ])
+    expect([holdings(), readFileSync(join(host.paths.definitions, 'l.yaml'), 'utf8')]).toEqual(before)
+  })
+
+  test('a fault in the kernel leaves everything as it was', async () => {
+    const before = [holdings(), readFileSync(join(host.paths.definitions, 'l.yaml'), 'utf8')]
+    world.host.sh(`ip route add ${PUBLIC4} dev lo`) // somebody else's
+    const {exitCode, stderr} = await host.vps(['set', 'l', `network.links[0].addresses=[auto, ${PUBLIC4}]`])
+    world.host.sh(`ip route delete ${PUBLIC4} dev lo`)
+    expect([exitCode, String(stderr)]).toEqual([
+      1,
+      expect.stringMatching(/l\.yaml:\d+:\d+ network\.links.*203\.0\.113\.7/),
+    ])
+    expect([holdings(), readFileSync(join(host.paths.definitions, 'l.yaml'), 'utf8')]).toEqual(before)
+    expect(await host.inside('l', 'ip -o address show dev eth0')).not.toContain(PUBLIC4)
+  })
+
+  test('published ports and the firewall change', async () => {
+    await using _server = await placeOf('l').serve('l', 80)
+    await host.must(['set', 'l', 'network.publish=["8080:80"]'])
+    expect(await world.internet.ask('tcp', UPLINK.ipv4, 8080)).toBe(`l ${INTERNET.ipv4}`)
+    await host.must(['set', 'l', 'network.publish=["8081:80"]', 'network.firewall.in=deny'])
+    expect(await world.internet.ask('tcp', UPLINK.ipv4, 8080)).not.toBe(`l ${INTERNET.ipv4}`)
+    expect(await world.internet.ask('tcp', UPLINK.ipv4, 8081)).toBe('timeout')
+    await host.must(['set', 'l', 'network.firewall.rules=[{allow: tcp/80}]'])
+    expect(await world.internet.ask('tcp', UPLINK.ipv4, 8081)).toBe(`l ${INTERNET.ipv4}`)
+    await host.must(['set', 'l', 'network.firewall-', 'network.publish-'])
+  })
+
+  test('the addresses of a stopped one change too', async () => {
+    await host.must(['stop', 'm', '--kill'])
+    await host.must(['set', 'm', 'network.links[0].addresses=[auto4]'])
+    expect(Object.entries(holdings()).filter(([, owner]) => owner === 'm eth0')).toEqual([
+      ['10.77.0.2', 'm eth0'],
+    ])
   })
 })
 
