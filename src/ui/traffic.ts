@@ -42,11 +42,9 @@ export function trafficMonthTable(months: readonly TrafficMonth[], paint: Paint)
   )
 }
 
+/** Classes that nothing was counted in are only in JSON, but for `world`. */
 function rowsOf<Server extends ServerTraffic | TrafficMonth>(server: Server): (Server & Row)[] {
-  return Object.entries(server.classes).map(([kind, {in: received, out: sent}]) => ({
-    ...server,
-    kind,
-    in: received,
-    out: sent,
-  }))
+  return Object.entries(server.classes)
+    .filter(([kind, amounts]) => kind === 'world' || amounts.in.packets > 0 || amounts.out.packets > 0)
+    .map(([kind, {in: received, out: sent}]) => ({...server, kind, in: received, out: sent}))
 }
