@@ -50,4 +50,3 @@ export {
   type TrafficAccount,
   type TrafficByClass,
 } from './traffic/account.ts'
-export {LOCAL, WORLD} from './traffic/sets.ts'
