@@ -9,7 +9,7 @@ export interface NamesFiles {
   readonly directory: string
   /** Written by dnsmasq. */
   readonly pid: string
-  /** The shell that runs it, where no systemd does: pid and start. */
+  /** Who runs it: pid and start of a shell, or `systemd`. */
   readonly keeper: string
   /** What dnsmasq said when it could not run. */
   readonly problem: string

@@ -1,11 +1,11 @@
 /*
  * The dnsmasq of a project as a process: whether it is there, begun and ended. It is run by systemd where that is, else by a shell
- * that begins it anew whenever it ends. dnsmasq gives up root, so it could not read below run/vps: it has a mount namespace of its own, where
- * the names are at another place.
+ * that begins it anew whenever it ends. dnsmasq gives up root, so it could not read below run/vps: it has a mount namespace of its
+ * own, where the names are at another place.
  */
 import {spawn} from 'node:child_process'
-import {existsSync, readFileSync} from 'node:fs'
-import {rm} from 'node:fs/promises'
+import {existsSync, readFileSync, readlinkSync} from 'node:fs'
+import {rm, writeFile} from 'node:fs/promises'
 import {connect} from 'node:net'
 import process from 'node:process'
 import {setTimeout as sleep} from 'node:timers/promises'
@@ -60,6 +60,7 @@ export async function startResolver(resolver: Resolver): Promise<string | undefi
   ]
   for (const stale of [files.problem, files.keeper, files.pid]) await rm(stale, {force: true})
   if (hasSystemd()) {
+    await writeFile(files.keeper, 'systemd\n', {mode: 0o600})
     const problem = await startUnit(resolver, command)
     if (problem !== undefined) return problem
   } else await startKeeper(resolver, command)
@@ -79,7 +80,7 @@ export async function stopResolver({
   project,
   paths,
 }: Pick<Resolver, 'files' | 'project' | 'paths'>): Promise<void> {
-  if (hasSystemd()) await stopUnit({project, paths})
+  if (hasSystemd() && existsSync(files.keeper)) await stopUnit({project, paths})
   const keeper = keeperOf(files)
   if (keeper !== undefined) kill(-keeper)
   const deadline = performance.now() + PATIENCE_MS
@@ -153,8 +154,11 @@ function startOf(pid: number): string | undefined {
   return state === 'Z' || state === 'X' ? undefined : rest[18]
 }
 
+/** One that has the network which this process has. */
 function hasSystemd(): boolean {
-  return existsSync('/run/systemd/system')
+  return (
+    existsSync('/run/systemd/system') && readlinkSync('/proc/1/ns/net') === readlinkSync('/proc/self/ns/net')
+  )
 }
 
 function kill(pid: number): void {
