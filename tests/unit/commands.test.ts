@@ -358,6 +358,7 @@ describe('the JSON page', () => {
   test.each([
     ['list'],
     ['usage'],
+    ['traffic'],
     ['capacity'],
     ['version'],
     ['help'],
