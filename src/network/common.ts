@@ -87,6 +87,11 @@ export async function removeCommon({paths}: Pick<CommonContext, 'paths'>): Promi
   return true
 }
 
+/** What the table is to hold: as `makeCommon` loads it. */
+export function expectedRules(context: CommonContext, running: RulesOfRunning): string {
+  return commonText(context, readOpened(context.paths) ?? {ipv4: [], ipv6: []}, running)
+}
+
 export function readOpened(paths: Pick<HostPaths, 'runNetwork'>): Opened | undefined {
   return readMade(paths)?.opened
 }

@@ -12,18 +12,24 @@ export {
 } from './addresses.ts'
 export type {Grant} from './assign.ts'
 export {changeSteps, reversed} from './changes.ts'
+export {type ForeignDrop, foreignDrops} from './check/foreign.ts'
+export {type Missing, missingSteps, raiseLink, readHostLinks, removeLink, strayLinks} from './check/links.ts'
+export {compareTables, presentTable, wantedTable} from './check/ruleset.ts'
 export {
   type CommonContext,
+  expectedRules,
   isCommonMade,
   loadRules,
   lockCommon,
   makeCommon,
   type RulesOfRunning,
+  readOpened,
   removeCommon,
 } from './common.ts'
+export {isForwarding} from './forwarding.ts'
 export {type Holding, listHoldings, renameHoldings} from './holdings.ts'
 export {linkFacts} from './host-links.ts'
-export {hostInterface, type ServerIdentity, tableName} from './identity.ts'
+export {hostInterface, interfacePrefix, type ServerIdentity, tableName} from './identity.ts'
 export {NAMES6} from './names/address.ts'
 export {type Named, namedServer} from './names/hosts-file.ts'
 export {

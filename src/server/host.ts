@@ -6,6 +6,7 @@ import {
   hostPaths,
   type Progress,
   readHostConfig,
+  requirePrivilege,
   silent,
 } from '../host/index.ts'
 import {type ImageInfo, listImages, listTemplates} from '../image/index.ts'
@@ -27,6 +28,8 @@ import type {LimitOptions} from './limits.ts'
 import {type ListFilter, list, resolveNames, type Selection, serverNames} from './list.ts'
 import {type LogOptions, logs} from './logs.ts'
 import {months, type ServerMonth} from './months.ts'
+import {checkNetwork, type NetworkDifference, networkChecks} from './network/check.ts'
+import {networkAddresses, networkPools} from './network/view.ts'
 import {planStart} from './plan.ts'
 import {processes} from './processes.ts'
 import {
@@ -47,6 +50,8 @@ import {type TopOptions, type TopReport, top} from './top.ts'
 import {resetTraffic, type ServerTraffic, type TrafficMonth, traffic, trafficMonths} from './traffic.ts'
 import type {
   Context,
+  NetworkAddress,
+  NetworkPool,
   ProcessRow,
   ServerDetails,
   ServerView,
@@ -323,12 +328,31 @@ export class Host {
   /** Everything that the host needs, each with how to get it. Changes nothing. */
   async doctor(): Promise<Check[]> {
     const leftovers = await findLeftovers(this.paths).then(leftoversCheck, unseenLeftovers)
-    return [...(await checkHost(this.paths)), leftovers]
+    return [...(await checkHost(this.paths)), ...(await networkChecks(this.#context())), leftovers]
   }
 
   /** Repairs what interrupted commands left of any server; returns the names of those that were looked at. */
   async repairAll({progress}: VerbOptions = {}): Promise<string[]> {
     return await repairAll(this.#context(progress))
+  }
+
+  /** Every address that a server has, in order. */
+  async addresses(): Promise<NetworkAddress[]> {
+    return networkAddresses(this.paths, this.#config)
+  }
+
+  /** The pools of host.yaml, and how much of each is given. */
+  async pools(): Promise<NetworkPool[]> {
+    return networkPools(this.paths, this.#config)
+  }
+
+  /** What of the host's network is not as the running servers need it; with `repair`, mended. */
+  async checkNetwork({
+    repair,
+    progress,
+  }: VerbOptions & {readonly repair?: boolean | undefined} = {}): Promise<NetworkDifference[]> {
+    await requirePrivilege('network check')
+    return await checkNetwork(this.#context(progress), repair === true)
   }
 
   #context(progress: Progress = this.#progress): Context {

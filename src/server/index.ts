@@ -12,6 +12,7 @@ export type {Leftover} from './leftovers.ts'
 export type {ListFilter, Selection} from './list.ts'
 export type {LogOptions} from './logs.ts'
 export type {ServerMonth} from './months.ts'
+export {type NetworkDifference, sentence as differenceText} from './network/check.ts'
 export type {EffectiveDefinition, ProfileDetails, ProfileView} from './profiles.ts'
 export type {StartOptions} from './start.ts'
 export type {StopOptions} from './stop.ts'
@@ -25,6 +26,9 @@ export {
 } from './top.ts'
 export type {ServerTraffic, TrafficMonth} from './traffic.ts'
 export type {
+  LinkView,
+  NetworkAddress,
+  NetworkPool,
   Pending,
   Phase,
   ProcessRow,

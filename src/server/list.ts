@@ -4,6 +4,7 @@ import type {HostPaths} from '../host/index.ts'
 import {type RecentPressure, readPressures, recentPressure} from '../resources/index.ts'
 import {listDirectory, readJournals} from './journal.ts'
 import {readUnenforced} from './limits.ts'
+import {holdingsByServer, linkViews} from './network/view.ts'
 import {type Run, type RunState, readRun} from './run-state.ts'
 import {noSuchServer} from './session.ts'
 import {guestGroup} from './stop.ts'
@@ -30,10 +31,15 @@ export async function list(paths: HostPaths, {names, tag, pressure}: ListFilter 
   const wanted = names === undefined ? known : checkedNames(names, known)
   const summaries = await readSummaries(paths, wanted)
   const running = new Set(listDirectory(paths.runServers)) // asked once: a thousand missing files are dear
+  const holdings = holdingsByServer(paths)
   const views: ServerView[] = []
   for (const [name, summary] of summaries) {
     const run: Run = running.has(name) ? readRun(paths, name) : {kind: 'none'}
-    const view = {...viewServer(name, summary, run), unenforced: unenforcedKeys(paths, name, run)}
+    const view = {
+      ...viewServer(name, summary, run),
+      links: linkViews(paths, name, summary, holdings.get(name)),
+      unenforced: unenforcedKeys(paths, name, run),
+    }
     if (view.state === 'crashed') views.push(await settledView(paths, name, summary, view))
     else if (pressure && run.kind === 'alive') views.push({...view, pressure: pressureOf(run.state)})
     else views.push(view)

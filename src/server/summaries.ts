@@ -11,6 +11,13 @@ export interface Summary {
   readonly tags: readonly string[]
   readonly autostart: boolean
   readonly hostname: string | null
+  readonly project: string | null
+  /** `addresses`: of links that get none from pools. */
+  readonly links: readonly {
+    readonly name: string
+    readonly mode: string
+    readonly addresses: readonly string[]
+  }[]
   /** The profiles that the definition names. */
   readonly profiles: readonly string[]
   /** The image's id; null before `create`. */
@@ -28,7 +35,7 @@ interface Entry {
 }
 
 /** Raised whenever a summary or the definition's language changes. */
-const VERSION = 3
+const VERSION = 4
 
 /**
  * Summaries of `names`. Parsing a thousand definitions takes a second, so the last list's are kept in one file of the
@@ -118,8 +125,24 @@ function summarise(paths: HostPaths, name: string, lookup: ProfileLookup): Summa
     const problem = `${basename(place)}:${line}:${column}: ${error.message}`
     return {...NOTHING, image, exit, profiles, problem}
   }
-  const {template, tags, autostart, hostname} = definition
-  return {template: template.name, tags, autostart, hostname, profiles, image, exit, problem: null}
+  const {template, tags, autostart, hostname, project, network} = definition
+  const links = network.links.map(({name: link, mode, addresses}) => ({
+    name: link,
+    mode,
+    addresses: mode === 'routed' ? [] : addresses,
+  }))
+  return {
+    template: template.name,
+    tags,
+    autostart,
+    hostname,
+    project,
+    links: network.mode === 'links' ? links : [],
+    profiles,
+    image,
+    exit,
+    problem: null,
+  }
 }
 
 const NOTHING: Summary = {
@@ -127,6 +150,8 @@ const NOTHING: Summary = {
   tags: [],
   autostart: false,
   hostname: null,
+  project: null,
+  links: [],
   profiles: [],
   image: null,
   problem: null,

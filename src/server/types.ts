@@ -25,6 +25,38 @@ export type ServerState =
   | 'invalid'
   | 'defined'
 
+/** An interface of a server. */
+export interface LinkView {
+  /** `eth0` */
+  readonly name: string
+  /** `routed`, `bridge`, `macvlan`, `physical` */
+  readonly mode: string
+  /** Its end on the host while the server runs; null where there is none. */
+  readonly interface: string | null
+  /** Addresses, and prefixes that are routed to it. */
+  readonly addresses: readonly string[]
+}
+
+/** An address, or a prefix, that a server has. */
+export interface NetworkAddress {
+  readonly address: string
+  readonly server: string
+  readonly link: string
+  /** null: of a pool that is no longer in host.yaml. */
+  readonly pool: string | null
+}
+
+/** A pool of host.yaml, and how much of it is given. */
+export interface NetworkPool {
+  readonly name: string
+  readonly range: string
+  readonly exclude: readonly string[]
+  readonly masquerade: boolean
+  readonly default: boolean
+  readonly used: number
+  readonly size: number
+}
+
 /** One line of `vps list`. */
 export interface ServerView {
   readonly name: string
@@ -44,6 +76,10 @@ export interface ServerView {
   /** How init ended last: `exited 0`, `signaled 9`, `poweroff`, `rebooted`, `lost` (its supervisor died). */
   readonly lastExit: string | null
   readonly hostname: string | null
+  /** The servers of one project reach each other. */
+  readonly project: string | null
+  /** Its interfaces, with the addresses that are kept for it whether it runs or not. */
+  readonly links: readonly LinkView[]
   /** How long its processes were held up by want of each; only when it was asked for, of a running server. */
   readonly pressure: RecentPressure | null
   /** Keys of limits that this host does not keep for the running server, such as `resources.memory.limit`. */

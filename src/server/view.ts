@@ -21,6 +21,8 @@ export function viewServer(name: string, summary: Summary, run: Run): ServerView
     restarts: alive?.restarts ?? 0,
     lastExit: summary.exit === null ? null : withoutTime(summary.exit),
     hostname: summary.hostname,
+    project: summary.project,
+    links: [],
     pressure: null,
     unenforced: [],
     problem: summary.problem,

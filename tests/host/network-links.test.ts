@@ -34,12 +34,13 @@ const holdings = (): Record<string, string> =>
 /** Whatever a server could leave on the host. */
 const remains = (): string => world.host.sh('ip -o link; ip route; ip -6 route; ip rule; nft list ruleset')
 
+const table = (): string => host.paths.cgroupName.replace('-', '_')
+
 /** What servers have in the sets that all have in common. */
 const elements = (): string[] => {
-  const table = host.paths.cgroupName.replace('-', '_')
   return ['set links', 'map project_of', 'set project_peers'].flatMap(
     set =>
-      world.host.sh(`nft list ${set.replace(' ', ` inet ${table} `)}`).match(/elements = .*/s)?.[0] ?? [],
+      world.host.sh(`nft list ${set.replace(' ', ` inet ${table()} `)}`).match(/elements = .*/s)?.[0] ?? [],
   )
 }
 
@@ -279,6 +280,162 @@ describe.skipIf(requires('root').skip)('a network that changes while the server 
     expect(Object.entries(holdings()).filter(([, owner]) => owner === 'm eth0')).toEqual([
       ['10.77.0.2', 'm eth0'],
     ])
+  })
+})
+
+describe.skipIf(requires('root').skip)('vps network check', () => {
+  interface Report {
+    ok: boolean
+    differences: {server: string | null; what: string; mended: boolean; fix: string}[]
+  }
+  const check = async (...flags: string[]): Promise<Report> => {
+    const {stdout} = await host.vps(['network', 'check', ...flags, '--json'])
+    return JSON.parse(String(stdout)) as Report
+  }
+  let end: string
+
+  beforeAll(async () => {
+    await createServers(host, {
+      k1: {
+        ...LINKS,
+        network: {
+          links: [{rate: {in: '100mbit', out: '50mbit'}}],
+          publish: ['8080:80'],
+          firewall: {in: 'deny', rules: [{allow: 'tcp/80', from: 'tag:web'}]},
+        },
+        tags: ['web'],
+      },
+      k2: LINKS,
+    })
+    await host.must(['start', 'k1', 'k2', '--wait'])
+    const [{links}] = await host.json<[{links: {interface: string}[]}]>(['list', 'k1'])
+    end = links[0]?.interface ?? ''
+  })
+  afterAll(async () => {
+    await host.must(['destroy', 'k1', 'k2', '--force', '--yes'])
+  })
+
+  test('finds nothing while all is well, and doctor says so', async () => {
+    expect(await check()).toEqual({ok: true, differences: []})
+    const checks = await host.json<{id: string; state: string}[]>(['doctor'])
+    expect(
+      checks.filter(({id}) => id === 'network' || id === 'forward-policy').map(({state}) => state),
+    ).toEqual(['ok', 'ok'])
+  })
+
+  test.each([
+    ['the ruleset flushed', () => 'nft flush ruleset', /table inet .* are gone/],
+    [
+      'an element taken away',
+      () => `nft delete element inet ${table()} links '{ "${end}" }'`,
+      /set links lacks v.*-k1/,
+    ],
+    [
+      'an element added',
+      () => `nft add element inet ${table()} links '{ "eth7" }'`,
+      /set links has eth7, which no running server asks for/,
+    ],
+    [
+      'a rule added',
+      () => `nft insert rule inet ${table()} forward accept`,
+      /the rules of chain forward are others/,
+    ],
+    ['a route gone', () => `ip route delete 10.77.0.1 dev ${end}`, /there is no route to 10\.77\.0\.1 by/],
+    [
+      'a neighbour gone',
+      () => `ip neighbour delete 10.77.0.1 dev ${end}`,
+      /does not know that 10\.77\.0\.1 is/,
+    ],
+    [
+      'the gateway gone',
+      () => 'ip address delete 169.254.0.1/32 dev lo',
+      /lo lacks the address 169\.254\.0\.1/,
+    ],
+    [
+      'a setting changed',
+      () => `echo 1 > /proc/sys/net/ipv4/conf/${end}/accept_redirects`,
+      /ipv4 accept_redirects of .* is 1, not 0/,
+    ],
+    ['forwarding off', () => `echo 0 > /proc/sys/net/ipv4/conf/${UPLINK.name}/forwarding`, /not forwarded/],
+    ['a link down', () => `ip link set ${end} down`, /link .* is down/],
+    ['a rate gone', () => `tc qdisc delete dev ${end} root`, /has no rate/],
+    [
+      'a stray link',
+      () => `ip link add ${end.replace('-k1', '-zz')} type veth peer name beyond`,
+      /-zz is no running server's/,
+    ],
+  ])('%s', async (_what, damage, says) => {
+    world.host.sh(damage())
+    const found = await check()
+    expect(found.ok).toBe(false)
+    expect(found.differences.map(({what}) => what).join('\n')).toMatch(says)
+    const checks = await host.json<{id: string; state: string; fix: string}[]>(['doctor'])
+    expect(checks.find(({id}) => id === 'network')).toMatchObject({
+      state: 'warning',
+      fix: 'vps network check --repair',
+    })
+    const mended = await check('--repair')
+    expect(mended).toMatchObject({ok: true})
+    expect(await check()).toEqual({ok: true, differences: []})
+    for (const server of ['k1', 'k2']) await host.inside(server, ping(INTERNET.ipv4))
+  })
+
+  test('a link that is gone takes a restart of its server', async () => {
+    world.host.sh(`ip link delete ${end}`)
+    const {ok, differences} = await check('--repair')
+    expect([ok, differences]).toEqual([
+      false,
+      [{server: 'k1', what: `its link ${end} is gone`, mended: false, fix: 'vps restart k1'}],
+    ])
+    await host.must(['restart', 'k1', '--wait'])
+    expect(await check()).toEqual({ok: true, differences: []})
+  })
+
+  test('doctor names a firewall in the way, and how to open it', async () => {
+    world.host.sh(
+      "nft add table ip filter; nft add chain ip filter FORWARD '{ type filter hook forward priority 0; policy drop; }'",
+    )
+    try {
+      const checks = await host.json<{id: string; state: string; found: string; fix: string}[]>(['doctor'])
+      const found = checks.find(({id}) => id === 'forward-policy')
+      expect(found).toMatchObject({
+        state: 'warning',
+        found: expect.stringContaining('table ip filter, chain FORWARD'),
+      })
+      expect(found?.fix).toMatch(/^iptables -I FORWARD -i v[0-9a-f]{4}-\+ -j ACCEPT; /)
+    } finally {
+      world.host.sh('nft delete table ip filter')
+    }
+  })
+
+  test('the lists say who has what', async () => {
+    expect(await host.json(['network', 'addresses'])).toContainEqual({
+      address: '10.77.0.1',
+      server: 'k1',
+      link: 'eth0',
+      pool: 'private',
+    })
+    expect(await host.json(['network', 'list'])).toContainEqual({
+      name: 'k2',
+      state: 'running',
+      project: 'default',
+      link: {
+        name: 'eth0',
+        mode: 'routed',
+        interface: end.replace('k1', 'k2'),
+        addresses: ['10.77.0.2', 'fd77:7073:7673::2'],
+      },
+    })
+    expect(await host.json(['network', 'show'])).toContainEqual({
+      name: 'private',
+      range: '10.77.0.0/16',
+      exclude: [],
+      masquerade: true,
+      default: true,
+      used: expect.any(Number),
+      size: 65_536,
+    })
+    expect(String((await host.vps(['network', 'list'])).stdout)).toContain('10.77.0.2')
   })
 })
 

@@ -25,6 +25,7 @@ import {readRecord} from '../record.ts'
 import {type RunState, readText} from '../run-state.ts'
 import type {Context} from '../types.ts'
 import {remakeCommon} from './common.ts'
+import {renewNames} from './names.ts'
 import {runNetwork} from './native.ts'
 import {portError, refusePortsOfHost} from './ports.ts'
 import {claimantOf, planNetwork} from './start.ts'
@@ -66,6 +67,7 @@ export async function changeNetwork(
     before === undefined || journal === undefined ? before : await adopt(context, name, before, journal)
   await claim.settle(plan?.steps.flatMap(addressOf) ?? [])
   await rm(serverPaths(paths, name).networkUndo, {force: true})
+  if (journal !== undefined) await renewNames(context, name)
 }
 
 /** The plan before, and what it becomes if it is to be another. */
@@ -112,7 +114,11 @@ async function changeKernel(
     await loadRules(context, planned.rules)
   }
   await applySigned(context, name, state, signed)
-  undo.defer(async () => await tryEach(context, state, reversed(signed)))
+  undo.defer(async () => {
+    // First the chains that elements jump to.
+    if (rules !== '') await loadRules(context, `${rules}\n`)
+    await tryEach(context, state, reversed(signed))
+  })
   await commit()
   undo.move()
   return {plan, journal}

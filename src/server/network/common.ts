@@ -45,7 +45,7 @@ async function addGateway(context: Context): Promise<void> {
 }
 
 /** That of IPv6 is on every link; names are answered at another address. */
-function gatewayAddresses({config}: Context): string[] {
+export function gatewayAddresses({config}: Context): string[] {
   const {ipv4} = config.network.gateway
   return [`${ipv4}/32`, ...(linkFacts().ipv6 === 'none' ? [] : [`${NAMES6}/128`])]
 }

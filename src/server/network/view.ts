@@ -1,0 +1,87 @@
+/*
+ * The links of servers for lists: from who has which address, and from summaries. No process is looked at.
+ */
+import type {HostConfig, HostPaths} from '../../host/index.ts'
+import {contains, formatRange, parseRange, sizeOf} from '../../ip.ts'
+import {type Holding, hostInterface, listHoldings} from '../../network/index.ts'
+import {readRecord} from '../record.ts'
+import type {Summary} from '../summaries.ts'
+import type {LinkView, NetworkAddress, NetworkPool} from '../types.ts'
+
+/** Holdings by server, read once for a whole list. */
+export function holdingsByServer(paths: HostPaths): Map<string, Holding[]> {
+  const found = new Map<string, Holding[]>()
+  for (const holding of sorted(listHoldings(paths))) {
+    const own = found.get(holding.server)
+    if (own === undefined) found.set(holding.server, [holding])
+    else own.push(holding)
+  }
+  return found
+}
+
+/** The links that a server has, or is to have at its next start. */
+export function linkViews(
+  paths: HostPaths,
+  name: string,
+  {links}: Pick<Summary, 'links'>,
+  holdings: readonly Holding[] = [],
+): LinkView[] {
+  if (links.length === 0) return []
+  const slot = readRecord(paths, name)?.slot
+  return links.map(({name: link, mode, addresses}, index) => ({
+    name: link,
+    mode,
+    interface:
+      slot === undefined || mode === 'macvlan' || mode === 'physical'
+        ? null
+        : hostInterface(paths, {name, slot}, index),
+    addresses: [
+      ...holdings.filter(held => held.link === link).map(({range}) => formatRange(range)),
+      ...addresses,
+    ],
+  }))
+}
+
+/** Every address that is given, in order. */
+export function networkAddresses(paths: HostPaths, {network}: Pick<HostConfig, 'network'>): NetworkAddress[] {
+  const pools = poolRanges(network)
+  return sorted(listHoldings(paths)).map(({range, server, link}) => ({
+    address: formatRange(range),
+    server,
+    link,
+    pool: pools.find(pool => contains(pool.range, range))?.name ?? null,
+  }))
+}
+
+export function networkPools(paths: HostPaths, {network}: Pick<HostConfig, 'network'>): NetworkPool[] {
+  const holdings = listHoldings(paths)
+  return poolRanges(network).map(({name, range}) => {
+    const pool = network.pools[name]
+    const used = holdings
+      .filter(held => contains(range, held.range))
+      .reduce((sum, held) => sum + sizeOf(held.range), 0n)
+    return {
+      name,
+      range: formatRange(range),
+      exclude: pool?.exclude ?? [],
+      masquerade: pool?.masquerade === true,
+      default: pool?.default === true,
+      used: Number(used),
+      size: Number(sizeOf(range)),
+    }
+  })
+}
+
+function poolRanges({pools}: HostConfig['network']) {
+  return Object.entries(pools).flatMap(([name, {range: text}]) => {
+    const range = parseRange(text)
+    return range === undefined ? [] : [{name, range}]
+  })
+}
+
+/** IPv4 first, by number. */
+function sorted(holdings: readonly Holding[]): Holding[] {
+  return holdings.toSorted(
+    ({range: one}, {range: other}) => one.family - other.family || (one.value < other.value ? -1 : 1),
+  )
+}
