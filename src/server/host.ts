@@ -29,6 +29,7 @@ import {type ListFilter, list, resolveNames, type Selection, serverNames} from '
 import {type LogOptions, logs} from './logs.ts'
 import {months, type ServerMonth} from './months.ts'
 import {checkNetwork, type NetworkDifference, networkChecks} from './network/check.ts'
+import {type FirewallView, firewall} from './network/firewall.ts'
 import {networkAddresses, networkPools} from './network/view.ts'
 import {planStart} from './plan.ts'
 import {processes} from './processes.ts'
@@ -334,6 +335,13 @@ export class Host {
   /** Repairs what interrupted commands left of any server; returns the names of those that were looked at. */
   async repairAll({progress}: VerbOptions = {}): Promise<string[]> {
     return await repairAll(this.#context(progress))
+  }
+
+  /** The rules of a server's firewall and how often each has fit. */
+  async firewall(name: string): Promise<FirewallView> {
+    await requirePrivilege('network firewall')
+    const [known = name] = await this.resolve({names: [name]})
+    return await firewall(this.#context(), known)
   }
 
   /** Every address that a server has, in order. */

@@ -11,9 +11,11 @@
 #include <net/if.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -191,6 +193,9 @@ int main(int argc, char **argv)
 {
         const char *verb = argc > 1 ? argv[1] : "";
 
+        /* Nobody waits for those who serve a connection, and nothing outlives the test. */
+        (void)signal(SIGCHLD, SIG_IGN);
+        (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
         if (argc > 3 && strcmp(verb, "serve") == 0) {
                 serve(argv[2], argv + 3, (size_t)argc - 3);
                 return 1;

@@ -3,6 +3,7 @@ import {dirname} from 'node:path'
 import process from 'node:process'
 import {afterAll, beforeAll, describe, expect, test} from 'vitest'
 import {tableName} from '../../src/network/index.ts'
+import type {FirewallView} from '../../src/server/index.ts'
 import {requires, type ScratchHost, scratchHost} from '../helpers/host.ts'
 import {INTERNET, Place, PUBLIC, Topology} from '../helpers/network.ts'
 import {createServers, stateNumber, type Wanted} from '../helpers/servers.ts'
@@ -69,7 +70,7 @@ beforeAll(async () => {
   if (requires('root').skip) return
   world = await Topology.build()
   world.internet.sh(
-    `ip address add ${ENEMY.ipv4}/24 dev eth0; ip address add ${ENEMY.ipv6}/64 dev eth0 nodad`,
+    `ip address add ${ENEMY.ipv4}/24 dev eth0; ip address add ${ENEMY.ipv6}/64 dev eth0 nodad preferred_lft 0`,
   )
   host = await scratchHost()
   mkdirSync(dirname(host.paths.hostConfig), {recursive: true})
@@ -198,6 +199,24 @@ describe.skipIf(requires('root').skip)('the firewall of a server', () => {
     await using _friend = await placeOf('friend').serve('friend', 80)
     expect(await placeOf('guarded').ask('tcp', addressOf('friend').ipv4, 80)).toBe('timeout')
     expect(await placeOf('tagged').ask('tcp', addressOf('friend').ipv4, 80)).toContain('friend')
+  })
+
+  test('counts how often each rule has fit', async () => {
+    await firewall({
+      in: 'deny',
+      rules: [{allow: 'tcp/22', from: ['198.51.100.0/24', '2001:db8:f::/64']}, {deny: 'tcp/80'}],
+    })
+    const {ipv4, ipv6} = addressOf('guarded')
+    await world.internet.ask('tcp', ipv4, 22)
+    await world.internet.ask('tcp', ipv6, 22)
+    await world.internet.ask('tcp', ipv4, 80)
+    await world.internet.ask('udp', ipv4, 443)
+    const view = await host.json<FirewallView>(['network', 'firewall', 'guarded'])
+    expect(view.rules.map(({count}) => count?.packets)).toEqual([2, 1])
+    expect(view.policy).toMatchObject({in: {packets: 1}, out: null})
+    expect(await host.must(['network', 'firewall', 'guarded'])).toMatch(
+      /^DIRECTION +RULE.*\nin +allow tcp\/22 +198\.51\.100\.0\/24 2001:db8:f::\/64 +- +2 .*\nin +deny tcp\/80 +- +- +1 .*\nin +deny the rest +- +- +1 .*\nout +allow the rest/,
+    )
   })
 
   test('changes while a connection is open: that one stays', async () => {
