@@ -35,5 +35,33 @@ export function pendingText(details: Pick<ServerDetails, 'name' | 'pending'>, pa
 
 function inWords(value: unknown): string {
   if (value === null || value === undefined) return 'nothing'
-  return typeof value === 'string' ? value : JSON.stringify(value)
+  if (typeof value !== 'object') return String(value)
+  const entries = Array.isArray(value)
+    ? value.map(inWords)
+    : isRlimit(value)
+      ? [value.soft === value.hard ? value.soft : `${value.soft}:${value.hard}`]
+      : Object.entries(value).flatMap(([key, of]) => (isEmpty(of) ? [] : [`${key} ${nested(of)}`]))
+  return entries.length === 0 ? 'nothing' : entries.join(', ')
+}
+
+/** One level in words, what is deeper in braces. */
+function nested(value: unknown): string {
+  return typeof value === 'object' && !isRlimit(value) ? `{${inWords(value)}}` : inWords(value)
+}
+
+/** Keys that are not set say nothing. */
+function isEmpty(value: unknown): boolean {
+  return (
+    value === null || value === undefined || (typeof value === 'object' && Object.keys(value).length === 0)
+  )
+}
+
+/** As `limits` has them after parsing; written `nofile: 1024:65536`, or one number for both. */
+function isRlimit(value: unknown): value is {soft: string; hard: string} {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    Object.keys(value).sort().join() === 'hard,soft' &&
+    Object.values(value).every(one => typeof one === 'string')
+  )
 }
