@@ -283,7 +283,7 @@ export const definitionSchema = section(
     }),
     sysctl: key(sysctl, {
       says: 'Settings of the kernel that the namespaces of a server have for themselves: `net.*` (not with `network: host`), `fs.mqueue.*`, `user.max_*` and the `kernel.{sem,shm*,msg*}` of System V IPC. With dots, or with slashes as below `/proc/sys`.',
-      example: '{net.ipv4.ip_forward: 1, net.core.somaxconn: 4096}',
+      example: '{net.ipv4.ip_forward: 1, net.ipv4.ip_unprivileged_port_start: 80}',
       change: 'restart',
       default: {},
       aka: ['sysctls', 'kernel', 'tunables'],

@@ -44,7 +44,7 @@ const ADVICE: Readonly<Record<string, (refusal: Refusal) => string[]>> = {
 function sysctlAdvice({code}: Refusal): string[] {
   if (code === 'EINVAL' || code === 'ERANGE') return ['give it a value that the kernel takes']
   if (code === 'ENOENT')
-    return ['it is not in a server’s namespaces: this kernel does not have it, or only for the whole host']
+    return ['take it out: this kernel does not give that one to namespaces, or does not have it at all']
   return code === 'EACCES' || code === 'EPERM'
     ? ['set it on the host: it is not one of the server’s own namespaces']
     : []
