@@ -1,7 +1,7 @@
 import {readFile, writeFile} from 'node:fs/promises'
 import {basename, dirname, join} from 'node:path'
 import {setTimeout as sleep} from 'node:timers/promises'
-import {formatBytes, formatCpuList, keyText} from '../definition/index.ts'
+import {formatBytes, formatCpuList, type Path} from '../definition/index.ts'
 import {ExitCode, VpsError} from '../errors.ts'
 import {errno, ifMissing} from '../host/index.ts'
 import {inMiB} from './bytes.ts'
@@ -28,6 +28,13 @@ export interface OldValue {
 interface Step {
   readonly limit: Limit
   readonly old: string
+}
+
+/** How a change speaks of itself. */
+export interface Telling {
+  readonly progress: (line: string) => void
+  /** Where a key of the definition is: `web1.yaml:14:5 resources.memory.limit` */
+  readonly place: (key: Path) => string
 }
 
 /** How long memory may take to shrink before the change is given up. */
@@ -85,16 +92,12 @@ export function oldValues({directory}: LiveGroup, steps: readonly Step[]): OldVa
 }
 
 /** Makes the change. The caller undoes it when this throws. */
-export async function applySteps(
-  group: LiveGroup,
-  steps: readonly Step[],
-  progress: (line: string) => void,
-): Promise<void> {
+export async function applySteps(group: LiveGroup, steps: readonly Step[], telling: Telling): Promise<void> {
   for (const {limit} of steps) {
-    if (limit.file === 'memory.max') await shrinkMemory(group, limit, progress)
+    if (limit.file === 'memory.max') await shrinkMemory(group, limit, telling)
     const path = join(groupDirectory(group.directory, limit.group), limit.file)
     await writeGroupFile(group, path, limit.value).catch(cause => {
-      throw refusedByKernel(limit, path, cause)
+      throw refusedByKernel(limit, telling.place(limit.key), path, cause)
     })
     await awaitLimit(group.directory, limit, group.systemd && limit.group === 'server' ? WRITTEN_MS : 0)
   }
@@ -113,9 +116,9 @@ export async function undoSteps(group: LiveGroup, values: readonly OldValue[]): 
   if (failures.length > 0) throw failures[0]
 }
 
-function refusedByKernel({key, value}: Limit, path: string, cause: unknown): unknown {
+function refusedByKernel({value}: Limit, place: string, path: string, cause: unknown): unknown {
   if (errno(cause) === undefined) return cause
-  return new VpsError('LIMIT_REFUSED', `${keyText(key)}: the kernel refuses \`${value}\` for ${path}`, {
+  return new VpsError('LIMIT_REFUSED', `${place}: the kernel refuses \`${value}\` for ${path}`, {
     cause,
   })
 }
@@ -165,8 +168,8 @@ async function throttled(directory: string, steps: readonly Step[]): Promise<Ste
  */
 async function shrinkMemory(
   {directory}: LiveGroup,
-  {value, group}: Limit,
-  progress: (line: string) => void,
+  {key, value, group}: Limit,
+  {progress, place}: Telling,
 ): Promise<void> {
   const payload = groupDirectory(directory, group)
   const wanted = value === 'max' ? Number.POSITIVE_INFINITY : Number(value)
@@ -186,7 +189,7 @@ async function shrinkMemory(
   if (present <= wanted) return
   throw new VpsError(
     'MEMORY_IN_USE',
-    `memory cannot shrink to ${formatBytes(wanted)}: ${inMiB(present)} are in use, and the server gives no more back`,
+    `${place(key)}: memory cannot shrink to ${formatBytes(wanted)}: ${inMiB(present)} are in use, and the server gives no more back`,
     {suggestions: ['stop something in the server first, or allow more'], exitCode: ExitCode.wrongState},
   )
 }

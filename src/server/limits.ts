@@ -81,7 +81,7 @@ export async function planLimits(
   const {limits, unenforceable} = desiredLimits(
     definition,
     facts,
-    chooseCpus(context, name, definition, facts),
+    chooseCpus(context, name, loaded, definition, facts),
   )
   if (unenforceable.length > 0 && !mayLack(definition, options))
     throw cannotEnforce(name, loaded, unenforceable)
@@ -134,12 +134,14 @@ export async function factsFor(
 }
 
 /**
+ * @param loaded for the place of the key that asks too much
  * @param own what the server has already, when it runs
  * @throws VpsError NO_CPUS (exit 4)
  */
 export function chooseCpus(
   {paths}: Pick<Context, 'paths'>,
   name: string,
+  loaded: Pick<Loaded, 'origin'>,
   {resources: {cpu}}: Pick<Definition, 'resources'>,
   facts: ResourceFacts,
   own?: CpuClaim,
@@ -154,7 +156,9 @@ export function chooseCpus(
     return assignCpus(cpu, facts, others, own)
   } catch (error) {
     if (!(error instanceof NoCpus)) throw error
-    throw new VpsError('NO_CPUS', `server ${name} cannot have the CPUs that it asks for: ${error.message}`, {
+    const key = (['dedicated', 'cpus', 'cores'] as const).find(one => cpu[one] !== null) ?? 'cores'
+    const place = originText(loaded.origin(['resources', 'cpu', key]))
+    throw new VpsError('NO_CPUS', `server ${name} cannot have the CPUs of ${place}: ${error.message}`, {
       suggestions: ['stop a server that has CPUs for itself (`cpu.dedicated`), or ask for fewer'],
       exitCode: ExitCode.wrongState,
     })

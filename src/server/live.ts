@@ -1,7 +1,8 @@
 import {rm} from 'node:fs/promises'
 import {basename} from 'node:path'
-import {type Definition, formatCpuList, keyText, type Loaded} from '../definition/index.ts'
+import {type Definition, formatCpuList, keyText, type Loaded, type Path} from '../definition/index.ts'
 import {serverPaths, writeFileAtomic} from '../host/index.ts'
+import {originText} from '../launch/index.ts'
 import {
   applySteps,
   type CpuAssignment,
@@ -65,7 +66,7 @@ export async function changeLive(
   const facts = await triedFacts(context, found, after.definition, true)
   const group = {directory: state.cgroup, systemd: facts.cgroups.systemd}
   const own = claimOf(paths, name, guestGroup(state), started)
-  const wanted = desiredLive(context, name, {definition: after.definition, own, facts})
+  const wanted = desiredLive(context, name, {after, own, facts})
   refuseUnenforceable(context, name, after, wanted)
   await requireMemory(facts, wanted.limits, basename(state.cgroup))
   const before = desiredLimits(whileRunning(started, own), facts, presentCpus(own))
@@ -73,7 +74,8 @@ export async function changeLive(
   const steps = await liveSteps(group, before.limits, wanted.limits, facts)
   const journal = {commit: textHash(after.text), writes: oldValues(group, steps)}
   await inJournal(context, name, group, journal, async () => {
-    await applySteps(group, steps, context.progress)
+    const place = (key: Path): string => originText(after.origin(key))
+    await applySteps(group, steps, {progress: context.progress, place})
     await commit()
   })
   await fold(context, name, started, after.definition, wanted)
@@ -110,11 +112,11 @@ export async function repairLive(context: Context, name: string, state: RunState
 function desiredLive(
   context: Pick<Context, 'paths'>,
   name: string,
-  {definition, own, facts}: {definition: Definition; own: CpuClaim; facts: ResourceFacts},
+  {after, own, facts}: {after: Loaded; own: CpuClaim; facts: ResourceFacts},
 ): Desired {
-  const asked = whileRunning(definition, own)
+  const asked = whileRunning(after.definition, own)
   if (own.kind === 'dedicated') return desiredLimits(asked, facts, presentCpus(own))
-  return desiredLimits(asked, facts, chooseCpus(context, name, asked, facts, own))
+  return desiredLimits(asked, facts, chooseCpus(context, name, after, asked, facts, own))
 }
 
 /** A change of `dedicated` waits for a restart, and while it holds no other key says which CPUs. */
