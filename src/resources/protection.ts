@@ -16,9 +16,18 @@ const FILES = ['memory.min', 'memory.low'] as const
  * itself. So every directory above the servers gets the sum of what is in it. The caller holds `lockSharing`.
  */
 export async function balanceProtection({parent, mount, systemd}: CgroupPlace): Promise<void> {
+  let below: Sums | undefined
   for (let directory = parent; directory !== mount; directory = dirname(directory))
-    for (const file of FILES) await balance(directory, file, systemd)
+    below = {name: basename(directory), of: await balance(directory, systemd, below)}
 }
+
+/** What a directory was just given. systemd writes it a moment later, so its files are not asked. */
+interface Sums {
+  readonly name: string
+  readonly of: ReadonlyMap<File, number>
+}
+
+type File = (typeof FILES)[number]
 
 /** Whether anything above the servers is protected, so that the sum may have to change when one leaves. */
 export async function isProtected({parent}: CgroupPlace): Promise<boolean> {
@@ -26,21 +35,30 @@ export async function isProtected({parent}: CgroupPlace): Promise<boolean> {
   return values.some(value => value !== undefined && value > 0)
 }
 
-async function balance(directory: string, file: (typeof FILES)[number], systemd: boolean): Promise<void> {
-  const present = await bytesOf(join(directory, file))
-  if (present === undefined) return // no such controller, or no server
-  const sum = (await promises(directory, file)).reduce((total, bytes) => total + bytes, 0)
-  if (sum === present) return
-  const value = Number.isFinite(sum) ? String(sum) : 'max'
-  if (systemd) await setUnitProperties(basename(directory), [unitProperty({file, value})])
-  else await ifMissing(writeFile(join(directory, file), value), undefined)
+/** Writes only what is not so yet: a question to systemd costs more than all these files, and one will do. */
+async function balance(directory: string, systemd: boolean, below?: Sums): Promise<Sums['of']> {
+  const sums = new Map<File, number>()
+  const writes: {file: File; value: string}[] = []
+  for (const file of FILES) {
+    const present = await bytesOf(join(directory, file))
+    if (present === undefined) continue // no such controller, or no server
+    const sum = (await promises(directory, file, below)).reduce((total, bytes) => total + bytes, 0)
+    sums.set(file, sum)
+    if (sum !== present) writes.push({file, value: Number.isFinite(sum) ? String(sum) : 'max'})
+  }
+  if (systemd && writes.length > 0) await setUnitProperties(basename(directory), writes.map(unitProperty))
+  if (systemd) return sums
+  for (const {file, value} of writes) await ifMissing(writeFile(join(directory, file), value), undefined)
+  return sums
 }
 
 /** What each cgroup in `directory` is promised. */
-async function promises(directory: string, file: string): Promise<number[]> {
+async function promises(directory: string, file: File, below?: Sums): Promise<number[]> {
   const entries = await ifMissing(readdir(directory, {withFileTypes: true}), [])
   const groups = entries.filter(entry => entry.isDirectory())
-  return await Promise.all(groups.map(async ({name}) => (await bytesOf(join(directory, name, file))) ?? 0))
+  const promised = async (name: string): Promise<number> =>
+    (name === below?.name ? below.of.get(file) : await bytesOf(join(directory, name, file))) ?? 0
+  return await Promise.all(groups.map(({name}) => promised(name)))
 }
 
 /**

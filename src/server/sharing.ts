@@ -30,7 +30,8 @@ export async function settleOthers(paths: HostPaths, locked = false): Promise<vo
   await using _lock = locked ? undefined : await lockSharing(paths, 'settle', silent)
   const place = await cgroupPlace(paths)
   await balanceProtection(place)
-  await reconcileCpus(paths, place)
+  // Without the mark nobody has CPUs for itself, and whoever made room has them back.
+  if (existsSync(dedicationMark(paths))) await reconcileCpus(paths, place)
 }
 
 /** Servers that pinned no CPUs keep off those that others have for themselves, and come back when these end. */
