@@ -18,6 +18,7 @@ export function vitestCommand(ring: string, extra: string[]): string {
     CI: 'true',
     VPS_TEST_RING: ring,
     VPS_TEST_SLOW: '10',
+    ...(process.env.VPS_TEST_FLEET === undefined ? {} : {VPS_TEST_FLEET: process.env.VPS_TEST_FLEET}),
     NO_COLOR: '1',
   }
   const words = [
