@@ -13,6 +13,14 @@ static const char *const units[UNITS] = {[UNIT_BYTES] = "bytes", [UNIT_PACKETS] 
 
 static const int64_t MOST = INT64_MAX / 4; /* two of them can be added */
 
+/* Room for one more, some at a time: what grows by turns leaves holes. NULL: there is no memory. */
+static void *room(void *items, int count, size_t size)
+{
+        const int at_once = 8;
+
+        return count % at_once ? items : reallocarray(items, (size_t)(count + at_once), size);
+}
+
 /* NULL: no memory for it. */
 static struct flow *flow_named(struct traffic *traffic, const char *name)
 {
@@ -21,7 +29,7 @@ static struct flow *flow_named(struct traffic *traffic, const char *name)
         for (int i = 0; i < traffic->flow_count; i++)
                 if (strcmp(traffic->flows[i].name, name) == 0)
                         return &traffic->flows[i];
-        more = reallocarray(traffic->flows, (size_t)traffic->flow_count + 1, sizeof(*more));
+        more = room(traffic->flows, traffic->flow_count, sizeof(*more));
         if (!more)
                 return NULL;
         traffic->flows = more;
@@ -63,7 +71,7 @@ static struct meter *meter_of(struct traffic *traffic, const struct step *step)
                 if (traffic->meters[i].id == id)
                         return &traffic->meters[i];
         flow = flow_of(traffic, step);
-        more = flow ? reallocarray(traffic->meters, (size_t)traffic->meter_count + 1, sizeof(*more)) : NULL;
+        more = flow ? room(traffic->meters, traffic->meter_count, sizeof(*more)) : NULL;
         if (!more)
                 return NULL;
         traffic->meters = more;
