@@ -95,6 +95,8 @@ const SETTINGS: readonly Setting[] = [
   // ARP is answered for the gateway alone, which is on the link itself: not for other addresses of the host, nor for other servers'.
   ['ipv4', 'arp_ignore', '1'],
   ['ipv4', 'proxy_arp', '0'],
+  // No packet to everybody in a network of the host is handed on there, even where the host does that for others.
+  ['ipv4', 'bc_forwarding', '0'],
   // A server's claims of addresses make no entry.
   ['ipv4', 'arp_accept', '0'],
   // The rules' look at the way back is as strict, and counts what it drops; both together let nothing pass if the rules are gone.
