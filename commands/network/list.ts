@@ -9,7 +9,6 @@ export default class NetworkList extends VpsCommand {
     'One line for each link, those of stopped servers too. INTERFACE is the end of the link on the host while the server runs: what `ip link` and `tcpdump` know it by.'
   static override examples = [
     'vps network list',
-    {description: 'listen to what a server sends', command: 'tcpdump -i vps-web1'},
     {
       description: 'the first address of each running server',
       command: `vps network list --json | jq -r '.[] | select(.state == "running") | "\\(.name) \\(.link.addresses[0])"'`,

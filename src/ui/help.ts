@@ -24,6 +24,10 @@ export const commandGroups: readonly {readonly title: string; readonly commands:
     ],
   },
   {title: 'What servers use', commands: ['usage', 'traffic', 'top', 'verify']},
+  {
+    title: 'Network',
+    commands: ['network:list', 'network:addresses', 'network:show', 'network:firewall', 'network:check'],
+  },
   {title: 'Inside a server', commands: ['enter', 'exec', 'run', 'console', 'logs']},
   {title: 'Definitions', commands: ['set', 'edit', 'validate', 'schema', 'profile:list', 'profile:show']},
   {

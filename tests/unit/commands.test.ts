@@ -360,6 +360,8 @@ describe('the JSON page', () => {
     ['usage'],
     ['traffic'],
     ['capacity'],
+    ['network show'],
+    ['network check'],
     ['version'],
     ['help'],
     ['doctor'],
