@@ -225,6 +225,23 @@ describe.skipIf(requires('root').skip)('traffic', () => {
     })
   })
 
+  test('what rules of other programs drop is not counted', async () => {
+    world.host.sh(
+      'nft add table inet other; nft "add chain inet other forward { type filter hook forward priority filter + 10; policy drop; }"',
+    )
+    try {
+      const done = await counted('a', () => {
+        sendSome(5)
+        send(world.internet, A.ipv6, 5, 100)
+        send(placeOf('b'), A.ipv4, 5, 100)
+      })
+      expect(done).toEqual([])
+    } finally {
+      world.host.sh('nft delete table inet other')
+    }
+    expect(await counted('a', () => sendSome(5))).toEqual(sent(5))
+  })
+
   test('is kept over a reboot from inside, a restart and a stop', async () => {
     const before = flowsOf(await traffic('a'))
     sendSome(10)
