@@ -31,16 +31,18 @@ export function firewallDirections({network}: Pick<Definition, 'network'>): Dire
   )
 }
 
-/** The jumps into the chains, for each link. */
+/** The jumps into the chains, for each link; and the chains, which the supervisor removes with them. */
 export function firewallSteps({table, loaded, hosts}: RulesInput): NetworkStep[] {
   const {definition} = loaded
   const origin = loaded.origin(['network', 'firewall'])
-  return firewallDirections(definition).flatMap(direction =>
-    [...hosts.values()].map(host => {
-      const data = {jump: firewallChain(definition.name, direction)}
-      return elementStep(table, direction === 'in' ? RULES_IN : RULES_OUT, {key: [host], data}, origin)
-    }),
-  )
+  return firewallDirections(definition).flatMap(direction => {
+    const jump = firewallChain(definition.name, direction)
+    const set = direction === 'in' ? RULES_IN : RULES_OUT
+    return [
+      ...[...hosts.values()].map(host => elementStep(table, set, {key: [host], data: {jump}}, origin)),
+      {op: 'nft-chain', arguments: ['inet', table, jump], origin},
+    ]
+  })
 }
 
 /** Commands that make the chains, or make them anew in one transaction; and the sets of tags that they speak of. */
@@ -67,18 +69,6 @@ export function firewallText({table, loaded, hosts}: RulesInput, linksOf: LinksO
     }),
   ]
     .map(line => `${line}\n`)
-    .join('')
-}
-
-/** Commands that remove the chains, also where there are none. Nothing jumps to them any more. */
-export function firewallRemoval(
-  table: string,
-  server: string,
-  directions = DIRECTIONS as readonly Direction[],
-): string {
-  return directions
-    .map(direction => `inet ${table} ${firewallChain(server, direction)}`)
-    .map(chain => `add chain ${chain}\nflush chain ${chain}\ndelete chain ${chain}\n`)
     .join('')
 }
 
