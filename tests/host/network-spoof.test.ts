@@ -295,7 +295,8 @@ const NEIGHBOURS: readonly Attack[] = [
   },
   {
     name: "ARP that asks for the gateway as if it were the uplink's router",
-    off: [setting('ipv4', MALLORYS, 'rp_filter', '0')],
+    // Loose is enough for that.
+    off: [setting('ipv4', ALL, 'rp_filter', '2')],
     attempt: async scene => {
       const me = {mac: scene.mac('mallory'), address: ROUTER.ipv4}
       const asked = {mac: '00:00:00:00:00:00', address: GATEWAY.ipv4}
