@@ -27,6 +27,7 @@ export {
   removeCommon,
 } from './common.ts'
 export {isForwarding} from './forwarding.ts'
+export {guestFiles} from './guest-files.ts'
 export {type Holding, listHoldings, renameHoldings} from './holdings.ts'
 export {linkFacts} from './host-links.ts'
 export {hostInterface, interfacePrefix, type ServerIdentity, tableName} from './identity.ts'
@@ -57,3 +58,4 @@ export {
   type TrafficAccount,
   type TrafficByClass,
 } from './traffic/account.ts'
+export {removesCounters} from './traffic/steps.ts'

@@ -305,6 +305,21 @@ describe.skipIf(requires('root').skip)('traffic', () => {
     await host.must(['stop', 'c'])
   })
 
+  test('classes come and go with a change of the network of a server that runs; nothing is lost', async () => {
+    const before = flowsOf(await traffic('a'))
+    sendSome(3)
+    configure({uplink: [INTERNET.ipv4]})
+    await host.must(['set', 'a', 'network.connections=1000'])
+    sendSome(4)
+    configure({})
+    await host.must(['set', 'a', 'network.connections=2000'])
+    sendSome(5)
+    expect(grown(before, flowsOf(await traffic('a')))).toEqual([
+      flow('uplink', 'out', 'ipv4', 4, 100),
+      ...sent(8),
+    ])
+  })
+
   test('a supervisor that is killed loses what came since the last look, no more', async () => {
     const before = flowsOf(await traffic('a'))
     sendSome(40)

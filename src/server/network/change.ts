@@ -15,6 +15,7 @@ import {
   isNetworkStep,
   loadRules,
   type NetworkStep,
+  removesCounters,
   reversed,
 } from '../../network/index.ts'
 import {request} from '../control.ts'
@@ -24,6 +25,7 @@ import {startedDefinition} from '../neighbours.ts'
 import {readRecord} from '../record.ts'
 import {type RunState, readText} from '../run-state.ts'
 import type {Context} from '../types.ts'
+import {saveAccounts} from '../usage.ts'
 import {remakeCommon} from './common.ts'
 import {renewNames} from './names.ts'
 import {runNetwork} from './native.ts'
@@ -38,6 +40,8 @@ interface Journal {
   readonly signed: readonly NetworkStep[]
   readonly steps: readonly NetworkStep[]
   readonly rules: string
+  /** What the server is told by at its next boot. */
+  readonly files: readonly NetworkStep[]
 }
 
 /**
@@ -105,7 +109,13 @@ async function changeKernel(
   }
   if (!isDeepStrictEqual(started.network.publish, running.definition.network.publish))
     await refusePortsOfHost(context, name, running)
-  const journal: Journal = {commit: textHash(after.text), signed, steps, rules: planned.rules}
+  const journal: Journal = {
+    commit: textHash(after.text),
+    signed,
+    steps,
+    rules: planned.rules,
+    files: planned.files,
+  }
   await writeFileAtomic(files.networkUndo, `${JSON.stringify(journal)}\n`, {mode: 0o600, sync: false})
   await using undo = new AsyncDisposableStack()
   undo.defer(async () => await rm(files.networkUndo, {force: true}))
@@ -113,7 +123,7 @@ async function changeKernel(
     undo.defer(async () => (rules === '' ? undefined : await loadRules(context, `${rules}\n`)))
     await loadRules(context, planned.rules)
   }
-  await applySigned(context, name, state, signed)
+  await applySigned(context, name, state, signed, planned.rules)
   undo.defer(async () => {
     // First the chains that elements jump to.
     if (rules !== '') await loadRules(context, `${rules}\n`)
@@ -153,11 +163,14 @@ async function applySigned(
   name: string,
   state: RunState,
   signed: readonly NetworkStep[],
+  rules: string,
 ): Promise<void> {
   const apply = async () => await runNetwork('network-apply', {settings: namespaceOf(state), steps: signed})
+  if (removesCounters(signed)) await saveAccounts(context, [name])
   let fault = await apply()
   if (fault?.code === 'ENOENT' && fault.op.endsWith('nft-element')) {
     await remakeCommon(context)
+    if (rules !== '') await loadRules(context, rules) // what was loaded of them went with the old ones
     fault = await apply()
   }
   if (fault !== undefined) throw cannotChange(context, name, fault, signed)
@@ -196,11 +209,14 @@ async function adopt(
   {paths}: Context,
   name: string,
   {settings, steps: before}: LaunchPlan,
-  {steps, rules}: Journal,
+  {steps, rules, files: guestFiles}: Journal,
 ): Promise<LaunchPlan> {
   const files = serverPaths(paths, name)
   const at = before.findIndex(isNetworkStep)
-  const others = before.filter(step => !isNetworkStep(step))
+  const fileOf = new Map(guestFiles.map(step => [step.arguments[0], step]))
+  const others = before
+    .filter(step => !isNetworkStep(step))
+    .map(step => (step.op === 'own-file' ? (fileOf.get(step.arguments[0]) ?? step) : step))
   const plan = {settings, steps: others.toSpliced(at === -1 ? 0 : at, 0, ...steps)}
   const write = async (file: string, data: string | Buffer): Promise<void> =>
     await writeFileAtomic(file, data, {mode: 0o600, sync: false})
