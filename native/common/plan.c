@@ -57,6 +57,7 @@ static const struct op ops[] = {
         {"sysctl", ROLE_GUEST, 2, 2},
         {"root", ROLE_GUEST, 0, 0},
         {"file", ROLE_GUEST, 3, 3},
+        {"own-file", ROLE_GUEST, 4, 4},
         {"keyring", ROLE_GUEST, 0, 0},
         {"capabilities", ROLE_GUEST, 1, 1},
         {"seccomp", ROLE_GUEST, 1, 1},

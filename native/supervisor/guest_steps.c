@@ -2,6 +2,7 @@
 
 #include "cleanup.h"
 #include "confine.h"
+#include "own_file.h"
 #include "syscalls.h"
 #include "sysctl.h"
 
@@ -100,6 +101,12 @@ static int step_file(struct guest *guest, const struct step *step, struct fault 
         return 0;
 }
 
+static int step_own_file(struct guest *guest, const struct step *step, struct fault *fault)
+{
+        (void)guest;
+        return own_file(step, fault);
+}
+
 static int step_keyring(struct guest *guest, const struct step *step, struct fault *fault)
 {
         int error = confine_keyring();
@@ -175,17 +182,12 @@ static const struct {
         const char *op;
         int (*run)(struct guest *guest, const struct step *step, struct fault *fault);
 } actions[] = {
-        {"hostname", step_hostname},
-        {"loopback", step_loopback},
-        {"sysctl", step_sysctl},
-        {"root", step_root},
-        {"file", step_file},
-        {"keyring", step_keyring},
-        {"capabilities", step_capabilities},
-        {"seccomp", step_seccomp},
-        {"environment", step_environment},
-        {"exec", exec_init},
-        {"exec-vps-init", exec_init},
+        {"hostname", step_hostname}, {"loopback", step_loopback},
+        {"sysctl", step_sysctl},     {"root", step_root},
+        {"file", step_file},         {"own-file", step_own_file},
+        {"keyring", step_keyring},   {"capabilities", step_capabilities},
+        {"seccomp", step_seccomp},   {"environment", step_environment},
+        {"exec", exec_init},         {"exec-vps-init", exec_init},
 };
 
 static int run_step(struct guest *guest, const struct step *step, struct fault *fault)

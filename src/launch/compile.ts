@@ -73,6 +73,7 @@ function guestSteps(input: LaunchInput, init: InitChoice): LaunchStep[] {
     ...sysctlSteps(loaded, 'sysctl'),
     own('root'),
     from(loaded, ['hostname'], 'file', '/etc/hostname', '644', `${definition.hostname}\n`),
+    ...input.networkFiles,
     own('file', '/run/host/container-manager', '444', 'vps\n'),
     own('keyring'),
     from(

@@ -11,6 +11,24 @@ const SENTENCES: Readonly<Record<string, Words>> = {
   'user-namespace': ([first, count]) =>
     `make a user namespace: ids 0 to ${Number(count) - 1} are ${first} and up on the host`,
   'network-namespace': () => 'make a network namespace',
+  'link-veth': ([name, host, mtu]) =>
+    `make the link ${host}, whose other end is ${name} in the server (MTU ${mtu})`,
+  'link-macvlan': ([name, parent]) => `make ${name} in the server on top of ${parent}`,
+  'link-physical': ([name, parent]) => `move ${parent} into the server as ${name}`,
+  'bridge-port': ([host, bridge, vlan]) =>
+    `make ${host} a port of the bridge ${bridge}${vlan === '0' ? '' : `, in VLAN ${vlan}`}`,
+  'link-address': ([name, address]) => `give ${name} the address ${address}`,
+  'link-neighbour': ([name, address, mac]) => `tell ${name} that ${address} is ${mac}`,
+  'link-route': ([name, destination, gateway, source]) =>
+    `lead ${destination} to ${name}${gateway === '' ? '' : ` by ${gateway}`}${source === '' ? '' : `, from ${source}`}`,
+  'host-address': ([host, address]) => `give ${host} on the host the address ${address}`,
+  'host-neighbour': ([host, address, mac]) => `tell the host that ${address} on ${host} is ${mac}`,
+  'host-route': ([host, destination]) => `lead ${destination} to ${host}`,
+  'host-localhost': ([host]) => `let answers to the host's ::1 come by ${host}`,
+  'host-setting': ([family, host, name, value]) => `set ${name} of ${host} to ${value} (${family})`,
+  shape: ([host, into, out]) => `hold ${host} to ${into} bit/s in and ${out} bit/s out (0: no ceiling)`,
+  'nft-element': ([, table, set]) => `put it into the set ${set} of the rules (table ${table})`,
+  'nft-chain': ([, table, chain]) => `have the chain ${chain} of the rules (table ${table})`,
   'guest-namespaces': () => 'make mount, pid, ipc, uts and cgroup namespaces, init being born in the cgroup',
   controllers: ([required = '', wanted = '']) => `hand down the controllers ${words(required, wanted)}`,
   'cgroup-write': ([group, file, value, expect]) =>
@@ -41,6 +59,7 @@ const SENTENCES: Readonly<Record<string, Words>> = {
   loopback: () => 'bring lo up',
   root: () => "make the new root /, let go of the host's tree",
   file: ([path]) => `write ${path}`,
+  'own-file': ([path]) => `write ${path}, unless somebody in the server has written another`,
   keyring: () => 'join an empty session keyring',
   capabilities: ([list = '']) => `keep ${list.split(',').length} capabilities in the bounding set (${list})`,
   seccomp: ([hex = '']) => `load the seccomp filter (${hex.length / 16} instructions)`,

@@ -51,6 +51,8 @@ export interface LaunchInput {
   readonly guardDevices: boolean
   /** Links, addresses, routes and elements of rules; `networkSteps` of the network room. */
   readonly network: readonly LaunchStep[]
+  /** Files in the root that the network is told by; `guestFiles` of the network room. */
+  readonly networkFiles: readonly LaunchStep[]
   /** How often the supervisor saves what was used; 0: only at the end. */
   readonly accountingSeconds: number
 }

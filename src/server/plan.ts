@@ -83,6 +83,7 @@ export async function planLoaded(
     controllers: limits.controllers,
     guardDevices: limits.guardDevices,
     network: network.steps,
+    networkFiles: network.files,
     accountingSeconds: Math.round(config.accounting.interval / 1000),
   })
   const settings = place.systemd ? {...plan.settings, [AWAIT_SCOPE]: '1'} : plan.settings

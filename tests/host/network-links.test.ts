@@ -439,6 +439,54 @@ describe.skipIf(requires('root').skip)('vps network check', () => {
   })
 })
 
+describe.skipIf(requires('root').skip)('what a server is told in files', () => {
+  const MARK = '# Written by vps at each start.'
+
+  beforeAll(async () => {
+    await createServers(host, {f: {...LINKS, hostname: 'f.example.org'}})
+    await host.must(['start', 'f', '--wait'])
+  })
+  afterAll(async () => {
+    await host.must(['destroy', 'f', '--force', '--yes'])
+  })
+
+  const restarted = async (script: string): Promise<void> => {
+    await host.inside('f', script)
+    await host.must(['restart', 'f', '--wait'])
+  }
+
+  test('its own names and whom to ask are there before its init', async () => {
+    const hosts = await host.inside('f', 'cat /etc/hosts')
+    expect(hosts).toContain(MARK)
+    expect(hosts).toMatch(/^127\.0\.0\.1\tlocalhost$/m)
+    expect(hosts).toMatch(/^10\.77\.\d+\.\d+\tf\.example\.org f$/m)
+    expect(hosts).toMatch(/^fd77:7073:7673::\w+\tf\.example\.org f$/m)
+    expect(await host.inside('f', 'cat /etc/resolv.conf')).toMatch(/^nameserver /m)
+  })
+
+  test('they follow the definition', async () => {
+    await host.must(['set', 'f', 'network.dns=[192.0.2.53]'])
+    await host.must(['restart', 'f', '--wait'])
+    expect(await host.inside('f', 'grep nameserver /etc/resolv.conf')).toBe('nameserver 192.0.2.53')
+  })
+
+  test('a file that somebody wrote in the server stays', async () => {
+    await restarted('echo "# mine" > /etc/hosts; echo "nameserver 9.9.9.9" > /etc/resolv.conf')
+    expect(await host.inside('f', 'cat /etc/hosts /etc/resolv.conf')).toBe('# mine\nnameserver 9.9.9.9')
+  })
+
+  test('a link to a file that is there stays; one to nowhere is replaced', async () => {
+    await restarted('echo mine > /etc/mine; ln -sf mine /etc/hosts; ln -sf /run/nowhere /etc/resolv.conf')
+    expect(await host.inside('f', 'readlink /etc/hosts; cat /etc/hosts')).toBe('mine\nmine')
+    expect(await host.inside('f', 'readlink /etc/resolv.conf || head -1 /etc/resolv.conf')).toContain(MARK)
+  })
+
+  test('what was removed comes back', async () => {
+    await restarted('rm /etc/hosts /etc/resolv.conf')
+    expect(await host.inside('f', 'head -qn1 /etc/hosts /etc/resolv.conf')).toContain(`${MARK}`)
+  })
+})
+
 /** The network of a running server. */
 function placeOf(server: string): Place {
   return Place.of(stateNumber(host, server, 'init'))

@@ -1,15 +1,19 @@
 /*
  * The part of a start that is about the network.
  */
+import {join} from 'node:path'
 import type {Loaded} from '../../definition/index.ts'
 import {serverPaths} from '../../host/index.ts'
+import {resolveInRoot} from '../../image/index.ts'
 import {
   type Claimant,
   claimAddresses,
+  guestFiles,
   hostInterface,
   linkFacts,
   type NetworkInput,
   type NetworkStep,
+  nameServers,
   namesPort,
   networkRules,
   networkSteps,
@@ -19,6 +23,7 @@ import {
   takeNamesPort,
 } from '../../network/index.ts'
 import {readRecord, type ServerRecord} from '../record.ts'
+import {readText} from '../run-state.ts'
 import type {Context} from '../types.ts'
 import {ensureCommon} from './common.ts'
 import {refusePortsOfHost} from './ports.ts'
@@ -41,6 +46,8 @@ export interface PlannedNetwork {
   readonly steps: readonly NetworkStep[]
   /** Commands for nft that come before them; mostly none. */
   readonly rules: string
+  /** Files in the server that say who it is and whom to ask for names. */
+  readonly files: readonly NetworkStep[]
 }
 
 /** What a start does about the network. Takes nothing. */
@@ -51,20 +58,53 @@ export function planNetwork(
   loaded: Loaded,
 ): PlannedNetwork {
   const {paths, config} = context
-  if (loaded.definition.network.mode !== 'links') return {steps: [], rules: ''}
+  if (loaded.definition.network.mode !== 'links') return {steps: [], rules: '', files: []}
+  const {project} = loaded.definition
+  const port = namesPort(paths, project)
   const input: NetworkInput = {
     paths,
     loaded,
     server: {name, uuid: record.uuid, slot: record.slot},
     grants: previewAddresses(context, claimantOf(context, name, loaded)),
-    project: previewProject(paths, loaded.definition.project),
-    namesPort: namesPort(paths, loaded.definition.project),
+    project: previewProject(paths, project),
+    namesPort: port,
     gateway: config.network.gateway,
     classes: config.network.classes,
     facts: linkFacts(),
   }
-  return {steps: networkSteps(input), rules: networkRules(input, server => linksOf(context, server))}
+  return {
+    steps: networkSteps(input),
+    rules: networkRules(input, server => linksOf(context, server)),
+    files: filesOf(context, record, input),
+  }
 }
+
+function filesOf({paths, config}: Context, {image}: ServerRecord, input: NetworkInput): NetworkStep[] {
+  const {loaded, grants, namesPort: port} = input
+  const {definition} = loaded
+  const rootfs = join(paths.images, image, 'rootfs')
+  const servers = nameServers(config, {
+    port,
+    link: definition.network.links[0]?.name ?? '',
+    families: new Set(grants.map(({range}) => range.family)),
+    hostFile: readText('/etc/resolv.conf') ?? '',
+  })
+  return guestFiles({
+    definition,
+    grants,
+    nameServers: servers,
+    hasNames: port !== null,
+    imageText: path => textInRoot(rootfs, path),
+  })
+}
+
+/** A small file of an image. What stands behind a link is not the image's word on it. */
+function textInRoot(rootfs: string, path: string): string | undefined {
+  const {onHost, stat} = resolveInRoot(rootfs, path, {followLast: false})
+  return stat?.isFile() && stat.size < MOST_BYTES ? readText(onHost) : undefined
+}
+
+const MOST_BYTES = 16_384
 
 /** As many links as a server can have: what is none matches nothing. */
 const MOST_LINKS = 16
