@@ -370,7 +370,7 @@ export const network = section(
       says: 'How many connections may be tracked for the server at once, so that it cannot fill the table of the host. A new one beyond is dropped.',
       example: '20000',
       change: 'live',
-      default: 65_536,
+      default: 16_384,
       aka: ['conntrack', 'max_connections', 'numtcpsock', 'conntrack_max'],
     }),
     dns: key(

@@ -4,7 +4,7 @@
  */
 
 /** What a definition that says nothing about it has, so that most servers need no element for it. */
-export const DEFAULT_CONNECTIONS = 65_536
+export const DEFAULT_CONNECTIONS = 16_384
 
 type Direction = 'in' | 'out'
 const END = {in: 'oifname', out: 'iifname'} as const
