@@ -47,7 +47,7 @@ const NO_NETWORK = {
   links: [],
   publish: [],
   firewall: {in: 'allow', out: 'allow', rules: []},
-  connections: 65_536,
+  connections: 16_384,
   dns: [],
 } satisfies Definition['network']
 

@@ -133,7 +133,7 @@ describe('a fleet', () => {
   test('are seen by systemd-cgtop', async () => {
     const {stdout} = await execa('systemd-cgtop', ['--batch', '-n1', '--depth=5'])
     expect(stdout).toMatch(/vps.*\.slice\/.*fleet7\.scope/)
-    expect(wrongLimits(['fleet1', 'fleet199'])).toEqual([])
+    expect(wrongLimits(['fleet1', `fleet${COUNT - 1}`])).toEqual([])
   })
 
   test('stop, and leave nothing', {timeout: 600_000}, async () => {
