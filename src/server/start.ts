@@ -231,7 +231,8 @@ function isReady({paths}: Context, name: string): boolean {
 
 function failure(paths: HostPaths, name: string, {fault}: Report, plan: LaunchPlan): VpsError {
   const step = fault === undefined ? undefined : plan.steps[fault.step]
-  const taken = step !== undefined && fault?.op === 'nft-element' && describeErrno(fault.errno).name === 'EEXIST'
+  const taken =
+    step !== undefined && fault?.op === 'nft-element' && describeErrno(fault.errno).name === 'EEXIST'
   const ofPort = taken ? portError(paths, name, step) : undefined
   if (ofPort !== undefined) return ofPort
   if (fault !== undefined) return startError(name, fault, plan)

@@ -77,7 +77,7 @@ test('a server gets what its profiles say, and its own keys win', requires('root
   expect(text).toMatch(/^init: persist +# base\.yaml:2:1$/m)
   expect(text).toMatch(/^ {2}SIZE: small +# small\.yaml:2:7$/m)
   expect(text).toMatch(/^ {2}OWN: yes +# web1\.yaml:\d+:\d+$/m)
-  expect(text).toMatch(/^network:\n  mode: none +# default$/m)
+  expect(text).toMatch(/^network:\n {2}mode: links +# default$/m)
 })
 
 test('who uses a profile is listed', requires('root'), async () => {
