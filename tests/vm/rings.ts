@@ -11,8 +11,8 @@ import {resultsDirectory, vitestCommand} from './vitest.ts'
 const allRings = ['vm', 'unit', 'host']
 
 /** Seconds: for one ring, and without any output. */
-const ringLimit = Number(process.env.VPS_VM_RING_TIMEOUT ?? 900)
-const silenceLimit = Number(process.env.VPS_VM_SILENCE_TIMEOUT ?? 180)
+const ringLimit = Number(process.env.VPS_VM_RING_TIMEOUT ?? 1500)
+const silenceLimit = Number(process.env.VPS_VM_SILENCE_TIMEOUT ?? 300)
 
 interface Report {
   numPassedTests: number

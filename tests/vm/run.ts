@@ -16,7 +16,7 @@ const usage =
   'usage: run.ts test [RING…] [-- VITEST-ARGUMENT…] | shell | exec [--timeout S] -- COMMAND… | build'
 
 /** Seconds for all rings together. */
-const testLimit = Number(process.env.VPS_VM_TIMEOUT ?? 1500)
+const testLimit = Number(process.env.VPS_VM_TIMEOUT ?? 2100)
 
 async function withMachine(work: (machine: Machine) => Promise<number>): Promise<number> {
   const machine = await restore(await cachedState())
