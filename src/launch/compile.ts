@@ -1,4 +1,4 @@
-import {type Loaded, sysctlPath} from '../definition/index.ts'
+import {type Definition, type Loaded, sysctlPath} from '../definition/index.ts'
 import {IDS_PER_SERVER} from '../host/index.ts'
 import {boundingNumbers} from '../security/index.ts'
 import {chooseInit, type InitChoice} from './init.ts'
@@ -70,6 +70,7 @@ function guestSteps(input: LaunchInput, init: InitChoice): LaunchStep[] {
   return [
     from(loaded, ['hostname'], 'hostname', definition.hostname),
     ...(definition.network.mode === 'host' ? [] : [own('loopback')]),
+    ...addressSysctl(definition),
     ...sysctlSteps(loaded, 'sysctl'),
     own('root'),
     from(loaded, ['hostname'], 'file', '/etc/hostname', '644', `${definition.hostname}\n`),
@@ -96,6 +97,12 @@ function sysctlSteps(loaded: Loaded, op: 'sysctl' | 'ipc-sysctl'): LaunchStep[] 
   return Object.entries(loaded.definition.sysctl)
     .filter(([name]) => /^(kernel|fs)\//.test(sysctlPath(name)) === (op === 'ipc-sysctl'))
     .map(([name, value]) => from(loaded, ['sysctl', name], op, name, value))
+}
+
+/** When the first of several addresses in one network is taken away, the others stay. Without that the kernel takes them all. */
+function addressSysctl({network}: Definition): LaunchStep[] {
+  const hasNetworks = network.mode === 'links' && network.links.some(({mode}) => mode !== 'routed')
+  return hasNetworks ? [own('sysctl', 'net.ipv4.conf.all.promote_secondaries', '1')] : []
 }
 
 /** Fresh: nothing of the admin's shell comes through. */

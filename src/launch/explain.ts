@@ -21,9 +21,11 @@ const SENTENCES: Readonly<Record<string, Words>> = {
   'link-neighbour': ([name, address, mac]) => `tell ${name} that ${address} is ${mac}`,
   'link-route': ([name, destination, gateway, source]) =>
     `lead ${destination} to ${name}${gateway === '' ? '' : ` by ${gateway}`}${source === '' ? '' : `, from ${source}`}`,
+  'link-rule': ([name, source, table]) => `lead what is from ${source} by ${name} (table ${table})`,
   'host-address': ([host, address]) => `give ${host} on the host the address ${address}`,
   'host-neighbour': ([host, address, mac]) => `tell the host that ${address} on ${host} is ${mac}`,
-  'host-route': ([host, destination]) => `lead ${destination} to ${host}`,
+  'host-route': ([host, destination, gateway]) =>
+    `lead ${destination} to ${host}${gateway === undefined || gateway === '' ? '' : `, by ${gateway}`}`,
   'host-localhost': ([host]) => `let answers to the host's ::1 come by ${host}`,
   'host-setting': ([family, host, name, value]) => `set ${name} of ${host} to ${value} (${family})`,
   shape: ([host, into, out]) => `hold ${host} to ${into} bit/s in and ${out} bit/s out (0: no ceiling)`,

@@ -33,13 +33,19 @@ export function changeSteps(before: readonly NetworkStep[], after: readonly Netw
   const removed = [...old].filter(([key]) => !fresh.has(key)).map(([, step]) => step)
   const of = (steps: readonly NetworkStep[], ...ops: readonly string[]) =>
     ops.flatMap(op => steps.filter(step => step.op === op))
+  const isReplaced = ({op, arguments: [, to]}: NetworkStep) =>
+    added.some(other => other.op === op && other.arguments[1] === to)
   return {
     steps: [...kept, ...wanted],
     signed: [
+      // Two routes to one place cannot be.
+      ...of(removed, 'host-route').filter(isReplaced).map(minus),
       ...of(added, ...ADDED).map(plus),
-      ...of(removed, 'link-route').map(minus),
-      ...of(added, 'link-route').map(plus),
-      ...of(removed, ...REMOVED).map(minus),
+      ...of(removed, 'link-rule', 'link-route').map(minus),
+      ...of(added, 'link-route', 'link-rule').map(plus),
+      ...of(removed, ...REMOVED)
+        .filter(step => step.op !== 'host-route' || !isReplaced(step))
+        .map(minus),
       ...of(removed, 'host-setting')
         .filter(step => !added.some(other => isSameSetting(other, step)))
         .flatMap(switchedOff),

@@ -38,9 +38,13 @@ function hostsText({definition, grants}: GuestFilesInput): string {
   const {hostname} = definition
   const short = hostname.split('.')[0] ?? hostname
   const names = [...new Set([hostname, short])].join(' ')
-  const addresses = grants
-    .filter(({range}) => range.length === BITS[range.family])
-    .map(({range}) => formatAddress(range))
+  const addresses = definition.network.links.flatMap(link =>
+    link.mode === 'routed'
+      ? grants
+          .filter(({link: name, range}) => name === link.name && range.length === BITS[range.family])
+          .map(({range}) => formatAddress(range))
+      : link.addresses.map(text => text.replace(/\/.*/, '')),
+  )
   const own = addresses.length > 0 ? addresses : ['127.0.1.1'] // as Debian has it
   const lines = [
     MARK,

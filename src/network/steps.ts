@@ -111,6 +111,9 @@ const SETTINGS: readonly Setting[] = [
   ['ipv6', 'proxy_ndp', '0'],
 ]
 
+/** In the server, the table of routes of its second link; those of further links follow. */
+const FIRST_TABLE = 7001
+
 class LinkSteps {
   readonly #input: NetworkInput
   readonly #link: Link
@@ -132,6 +135,7 @@ class LinkSteps {
 
   /** What the rules must know before the link is there. */
   elements(): NetworkStep[] {
+    if (this.#link.mode !== 'routed') return []
     const {paths, project, namesPort, loaded, classes} = this.#input
     const table = tableName(paths)
     const origin = loaded.origin(['project'])
@@ -147,6 +151,13 @@ class LinkSteps {
   }
 
   steps(): NetworkStep[] {
+    const {mode} = this.#link
+    if (mode === 'bridge') return this.#bridged()
+    if (mode === 'macvlan') return [...this.#macvlan(), ...this.#ownAddresses()]
+    return mode === 'physical' ? [...this.#physical(), ...this.#ownAddresses()] : this.#routed()
+  }
+
+  #routed(): NetworkStep[] {
     const {name} = this.#link
     const {ipv4, ipv6} = this.#input.gateway
     const {guest, host} = this.#macs
@@ -164,6 +175,49 @@ class LinkSteps {
     ]
   }
 
+  /** The bridge's other ports are its world; the host has no part in it by this link. */
+  #bridged(): NetworkStep[] {
+    const {name, bridge, vlan} = this.#link
+    const {guest, host} = this.#macs
+    const silent = own('host-setting', 'ipv6', this.#host, 'disable_ipv6', '1')
+    return [
+      this.#step('bridge', 'link-veth', name, this.#host, String(this.#mtu()), guest, host),
+      ...(this.#has6 ? [silent] : []),
+      this.#step('bridge', 'bridge-port', this.#host, bridge ?? '', String(vlan ?? 0)),
+      ...this.#ownAddresses(),
+      ...this.#shape(),
+    ]
+  }
+
+  #macvlan(): NetworkStep[] {
+    const {name, parent} = this.#link
+    return [this.#step('parent', 'link-macvlan', name, parent ?? '', String(this.#mtu()), this.#macs.guest)]
+  }
+
+  #physical(): NetworkStep[] {
+    const {name, parent} = this.#link
+    return [this.#step('parent', 'link-physical', name, parent ?? '')]
+  }
+
+  /** On a network that is not ours addresses are what the definition says, or what the server asks for itself. */
+  #ownAddresses(): NetworkStep[] {
+    const {name, addresses, gateway} = this.#link
+    return [
+      ...addresses.map((address, at) => this.#at(['addresses', at], 'link-address', name, address)),
+      ...gateway.flatMap((address, at) => {
+        const family = address.includes(':') ? 6 : 4
+        if (!this.#isFirstOf(family)) return []
+        return [
+          this.#at(['gateway', at], 'link-route', name, family === 4 ? '0.0.0.0/0' : '::/0', address, ''),
+        ]
+      }),
+    ]
+  }
+
+  #at(key: Path, op: string, ...args: string[]): NetworkStep {
+    return {op, arguments: args, origin: this.#origin(...key)}
+  }
+
   /** A ceiling of packets is the rules'. */
   #shape(): NetworkStep[] {
     const {rate} = this.#link
@@ -176,7 +230,12 @@ class LinkSteps {
   addressSteps({range, key}: Grant): NetworkStep[] {
     const origin = this.#input.loaded.origin(key)
     const step = (op: string, ...args: string[]): NetworkStep => ({op, arguments: args, origin})
-    if (range.length < BITS[range.family]) return [step('host-route', this.#host, formatPrefix(range))]
+    if (range.length < BITS[range.family]) {
+      const gateway = this.#source(range.family)
+      return [
+        step('host-route', this.#host, formatPrefix(range), ...(gateway === undefined ? [] : [gateway])),
+      ]
+    }
     const text = formatRange(range)
     return [
       step('link-address', this.#link.name, formatPrefix(range)),
@@ -195,26 +254,42 @@ class LinkSteps {
     return this.#input.facts.ipv6 !== 'none'
   }
 
-  /** By the first link that has an address of the family. */
+  /** The way out of the server is the first link that leads to the world in the family. */
   #routes(): NetworkStep[] {
+    return [...this.#routesOf(4), ...this.#routesOf(6)]
+  }
+
+  #routesOf(family: Family): NetworkStep[] {
     const {ipv4, ipv6} = this.#input.gateway
     const {name} = this.#link
-    const source4 = this.#source(4)
-    const source6 = this.#source(6)
+    const source = this.#source(family)
+    if (source === undefined) return []
+    const [gateway, all] = family === 4 ? [ipv4, '0.0.0.0/0'] : [ipv6, '::/0']
+    const table = this.#isFirstOf(family) ? [] : [String(FIRST_TABLE + this.#index)]
     return [
-      ...(source4 !== undefined && this.#isFirstOf(4)
-        ? [own('link-route', name, `${ipv4}/32`, '', ''), own('link-route', name, '0.0.0.0/0', ipv4, source4)]
-        : []),
-      ...(source6 !== undefined && this.#isFirstOf(6)
-        ? [own('link-route', name, '::/0', ipv6, source6)]
-        : []),
+      ...(family === 4 ? [own('link-route', name, `${gateway}/32`, '', '', ...table)] : []),
+      own('link-route', name, all, gateway, source, ...table),
+      ...table.flatMap(one => this.#rules(family, one)),
     ]
+  }
+
+  /** What comes from an address of another link goes out by that, for only there it passes. */
+  #rules(family: Family, table: string): NetworkStep[] {
+    return this.#grants()
+      .filter(({range}) => range.family === family)
+      .map(({range, key}) => ({
+        op: 'link-rule',
+        arguments: [this.#link.name, formatPrefix(range), table],
+        origin: this.#input.loaded.origin(key),
+      }))
   }
 
   #isFirstOf(family: Family): boolean {
     const {grants, loaded} = this.#input
     const first = loaded.definition.network.links.find(link =>
-      grants.some(grant => grant.link === link.name && isAddress(grant, family)),
+      link.mode === 'routed'
+        ? grants.some(grant => grant.link === link.name && isAddress(grant, family))
+        : link.gateway.some(address => address.includes(':') === (family === 6)),
     )
     return first === this.#link
   }
@@ -226,9 +301,11 @@ class LinkSteps {
   }
 
   #grants(): readonly Grant[] {
-    return this.#input.grants.filter(
-      ({link, range}) => link === this.#link.name && (this.#has6 || range.family === 4),
-    )
+    return this.#allGrants().filter(({link}) => link === this.#link.name)
+  }
+
+  #allGrants(): readonly Grant[] {
+    return this.#input.grants.filter(({range}) => this.#has6 || range.family === 4)
   }
 
   #mtu(): number {

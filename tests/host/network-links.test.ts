@@ -487,6 +487,89 @@ describe.skipIf(requires('root').skip)('what a server is told in files', () => {
   })
 })
 
+describe.skipIf(requires('root').skip)('links to networks that are there', () => {
+  beforeAll(() => {
+    world.host.sh(`ip link add br7 type bridge; ip link set br7 up; ip address add 192.0.2.129/25 dev br7
+      ip link add wire0 address 02:00:00:00:00:aa type veth peer name wire1; ip link set wire0 up; ip link set wire1 up
+      ip address add 192.168.7.1/24 dev wire1`)
+  })
+  afterAll(async () => {
+    await host.must(['destroy', '--all', '--force', '--yes'])
+    world.host.sh('ip link delete br7; ip link delete wire0')
+  })
+
+  const started = async (name: string, link: Record<string, unknown>): Promise<void> => {
+    await createServers(host, {[name]: {template: 'busybox', network: {links: [link]}}})
+    await host.must(['start', name, '--wait'])
+  }
+
+  test('a port of a bridge', async () => {
+    await started('g1', {
+      mode: 'bridge',
+      bridge: 'br7',
+      addresses: ['192.0.2.130/25'],
+      gateway: ['192.0.2.129'],
+    })
+    await host.inside('g1', ping('192.0.2.129'))
+    expect(await host.inside('g1', 'ip route')).toContain('default via 192.0.2.129 dev eth0')
+    expect(await host.inside('g1', 'cat /etc/hosts')).toMatch(/^192\.0\.2\.130\tg1$/m)
+    expect(await host.json(['network', 'check'])).toMatchObject({ok: true})
+    await host.must(['restart', 'g1', '--wait'])
+    await host.inside('g1', ping('192.0.2.129'))
+    await host.must(['set', 'g1', 'network.links[0].addresses=[192.0.2.131/25]'])
+    world.host.sh(ping('192.0.2.131'))
+    await host.must(['stop', 'g1', '--kill'])
+    expect(world.host.sh('ip -o link show master br7')).toBe('')
+  })
+
+  test('a macvlan', async () => {
+    await started('g2', {
+      mode: 'macvlan',
+      parent: 'wire0',
+      addresses: ['192.168.7.2/24'],
+      mac: '02:00:00:00:00:bb',
+    })
+    world.host.sh(ping('192.168.7.2'))
+    expect(await host.inside('g2', 'ip link show eth0')).toContain('02:00:00:00:00:bb')
+    await host.must(['stop', 'g2', '--kill'])
+  })
+
+  test('an interface of the host, given back', async () => {
+    await started('g3', {mode: 'physical', parent: 'wire0', name: 'lan0', addresses: ['192.168.7.3/24']})
+    world.host.sh(`! ip link show wire0 2>/dev/null; ${ping('192.168.7.3')}`)
+    await host.must(['stop', 'g3', '--kill'])
+    expect(world.host.sh('ip -o link show wire0')).toContain('02:00:00:00:00:aa')
+  })
+
+  test('a bridge that is not there is named, with its line', async () => {
+    await createServers(host, {
+      g4: {template: 'busybox', network: {links: [{mode: 'bridge', bridge: 'br8'}]}},
+    })
+    const {exitCode, stderr} = await host.vps(['start', 'g4'])
+    expect([exitCode, String(stderr)]).toEqual([
+      1,
+      expect.stringMatching(/g4\.yaml:\d+:\d+ network\.links\[0\]\.bridge: .*br8/),
+    ])
+  })
+
+  test('a prefix is led to the server by its address', async () => {
+    await started('g5', {addresses: ['auto', '2001:db8:7:5::/64']})
+    await host.inside('g5', 'ip -6 address add 2001:db8:7:5::9/128 dev lo')
+    world.internet.sh(ping('2001:db8:7:5::9').replace('ping', 'ping6'))
+  })
+
+  test('two routed links: both are reached from the world', async () => {
+    await createServers(host, {
+      g6: {
+        template: 'busybox',
+        network: {links: [{addresses: ['203.0.113.61']}, {addresses: ['203.0.113.62']}]},
+      },
+    })
+    await host.must(['start', 'g6', '--wait'])
+    for (const address of ['203.0.113.61', '203.0.113.62']) world.internet.sh(ping(address))
+  })
+})
+
 /** The network of a running server. */
 function placeOf(server: string): Place {
   return Place.of(stateNumber(host, server, 'init'))

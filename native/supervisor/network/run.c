@@ -71,6 +71,8 @@ static const char *message_name(int type)
                 {RTM_DELNEIGH, "RTM_DELNEIGH"},
                 {RTM_NEWROUTE, "RTM_NEWROUTE"},
                 {RTM_DELROUTE, "RTM_DELROUTE"},
+                {RTM_NEWRULE, "RTM_NEWRULE"},
+                {RTM_DELRULE, "RTM_DELRULE"},
                 {RTM_NEWQDISC, "RTM_NEWQDISC"},
                 {RTM_DELQDISC, "RTM_DELQDISC"},
                 {RTM_NEWTFILTER, "RTM_NEWTFILTER"},

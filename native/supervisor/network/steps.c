@@ -7,19 +7,13 @@ static const struct {
         network_action *run;
         bool makes_link;
 } actions[] = {
-        {"link-veth", step_link_veth, true},
-        {"link-macvlan", step_link_macvlan, true},
-        {"link-physical", step_link_physical, true},
-        {"bridge-port", step_bridge_port, false},
-        {"link-address", step_link_address, false},
-        {"link-neighbour", step_link_neighbour, false},
-        {"link-route", step_link_route, false},
-        {"host-address", step_host_address, false},
-        {"host-neighbour", step_host_neighbour, false},
-        {"host-route", step_host_route, false},
-        {"host-localhost", step_host_localhost, false},
-        {"host-setting", step_host_setting, false},
-        {"shape", step_shape, true},
+        {"link-veth", step_link_veth, true},         {"link-macvlan", step_link_macvlan, true},
+        {"link-physical", step_link_physical, true}, {"bridge-port", step_bridge_port, false},
+        {"link-address", step_link_address, false},  {"link-neighbour", step_link_neighbour, false},
+        {"link-route", step_link_route, false},      {"link-rule", step_link_rule, false},
+        {"host-address", step_host_address, false},  {"host-neighbour", step_host_neighbour, false},
+        {"host-route", step_host_route, false},      {"host-localhost", step_host_localhost, false},
+        {"host-setting", step_host_setting, false},  {"shape", step_shape, true},
 };
 
 enum { ACTIONS = sizeof(actions) / sizeof(actions[0]) };

@@ -23,7 +23,7 @@ network_action step_link_address, step_host_address;
 /* neighbours.c */
 network_action step_link_neighbour, step_host_neighbour;
 /* routes.c */
-network_action step_link_route, step_host_route, step_host_localhost;
+network_action step_link_route, step_link_rule, step_host_route, step_host_localhost;
 /* setting.c */
 network_action step_host_setting;
 /* shape.c */

@@ -7,9 +7,17 @@ import {formatRange, parseRange} from '../../ip.ts'
 import type {NetworkStep} from '../step.ts'
 import {run, runJson} from './run.ts'
 
+interface LinkState {
+  readonly mac: string
+  readonly up: boolean
+  readonly kind: string
+  /** The bridge that it is a port of, or empty. */
+  readonly master: string
+}
+
 /** The links of the host with what lies on them, as `ip -j` tells. */
 export interface HostLinks {
-  readonly links: ReadonlyMap<string, {readonly mac: string; readonly up: boolean; readonly kind: string}>
+  readonly links: ReadonlyMap<string, LinkState>
   /** `vps-a 169.254.0.1` */
   readonly addresses: ReadonlySet<string>
   /** `vps-a 10.77.0.2` */
@@ -23,6 +31,7 @@ export interface HostLinks {
 interface LinkRow {
   readonly ifname: string
   readonly address?: string
+  readonly master?: string
   readonly flags: readonly string[]
   readonly linkinfo?: {readonly info_kind?: string}
 }
@@ -56,9 +65,9 @@ export async function readHostLinks(): Promise<HostLinks> {
   ])
   return {
     links: new Map(
-      links.map(({ifname, address = '', flags, linkinfo}) => [
+      links.map(({ifname, address = '', master = '', flags, linkinfo}) => [
         ifname,
-        {mac: address, up: flags.includes('UP'), kind: linkinfo?.info_kind ?? ''},
+        {mac: address, master, up: flags.includes('UP'), kind: linkinfo?.info_kind ?? ''},
       ]),
     ),
     addresses: new Set(
@@ -89,7 +98,13 @@ export function missingSteps(steps: readonly NetworkStep[], host: HostLinks): Mi
     const what = whatIsMissing(step, host)
     return what === undefined
       ? []
-      : [{step, what, needsRestart: op === 'link-veth' && !what.endsWith(' is down')}]
+      : [
+          {
+            step,
+            what,
+            needsRestart: (op === 'bridge-port' || op === 'link-veth') && !what.endsWith(' is down'),
+          },
+        ]
   })
 }
 
@@ -101,6 +116,8 @@ function whatIsMissing({op, arguments: args}: NetworkStep, host: HostLinks): str
     if (link.mac !== args[4]) return `the link ${second} is not the one that was made for it`
     return link.up ? undefined : `its link ${second} is down`
   }
+  if (op === 'bridge-port' && host.links.get(first)?.master !== second)
+    return `${first} is no port of the bridge ${second}`
   if (op === 'host-address' && !host.addresses.has(`${first} ${plain(second.replace(/\/.*/, ''))}`))
     return `${first} lacks the address ${second}`
   if (op === 'host-route' && !host.routes.has(`${first} ${plain(second)}`))

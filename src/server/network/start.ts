@@ -80,12 +80,15 @@ export function planNetwork(
 }
 
 function filesOf({paths, config}: Context, {image}: ServerRecord, input: NetworkInput): NetworkStep[] {
-  const {loaded, grants, namesPort: port} = input
+  const {loaded, grants, namesPort} = input
   const {definition} = loaded
+  // The gateway is at routed links.
+  const routed = definition.network.links.find(({mode}) => mode === 'routed')
+  const port = routed === undefined ? null : namesPort
   const rootfs = join(paths.images, image, 'rootfs')
   const servers = nameServers(config, {
     port,
-    link: definition.network.links[0]?.name ?? '',
+    link: routed?.name ?? '',
     families: new Set(grants.map(({range}) => range.family)),
     hostFile: readText('/etc/resolv.conf') ?? '',
   })
