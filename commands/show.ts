@@ -100,12 +100,19 @@ function now(details: ServerDetails): Entry[] {
       'last end',
       lastExit === null ? undefined : `${lastExit}${lastExitAt === null ? '' : ` at ${lastExitAt}`}`,
     ],
+    ['links', details.links.map(linkWords).join('\n')],
     ['cgroup', details.cgroup ?? undefined],
     ['ids', ids === null ? undefined : `${ids.first} to ${ids.first + ids.count - 1}`],
     ['image', details.image ?? undefined],
     ['created', details.created ?? undefined],
     ['uuid', details.uuid ?? undefined],
   ]
+}
+
+/** `eth0 (vps-web1): 10.77.0.5 fd77:7073:7673::5` */
+function linkWords({name, mode, interface: end, addresses}: ServerDetails['links'][number]): string {
+  const notes = [...(mode === 'routed' ? [] : [mode]), ...(end === null ? [] : [end])]
+  return `${name}${notes.length === 0 ? '' : ` (${notes.join(', ')})`}: ${addresses.join(' ') || 'no address of ours'}`
 }
 
 function when(iso: string | null): string | undefined {
@@ -123,6 +130,7 @@ function defined(definition: Definition): Entry[] {
     ['tags', definition.tags.join(', ')],
     ['init', typeof init === 'string' ? init : init.join(' ')],
     ['network', definition.network.mode],
+    ['project', definition.project],
     ['autostart', definition.autostart ? 'yes' : 'no'],
     ['restart', restartWords(restart)],
     [
