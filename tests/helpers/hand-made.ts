@@ -56,7 +56,7 @@ export class HandMade implements Disposable {
 
   /** Creates a server, see `createServers`. */
   async create(name: string, wanted: Wanted = {}): Promise<void> {
-    await createServers(this.#host, {[name]: wanted})
+    await createServers(this.#host, {[name]: {network: 'none', ...wanted}})
   }
 
   /** Starts a created server; `add` steps go in after the cgroup is made, `change` has the last word. */
@@ -68,7 +68,6 @@ export class HandMade implements Disposable {
     const [plan] = await this.#host.json<[LaunchPlan]>(['start', name, '--explain'])
     const {run, planJson} = serverPaths(this.#host.paths, name)
     await mkdir(run, {recursive: true, mode: 0o700})
-    writeFileSync(join(run, 'usage'), '', {mode: 0o444})
     const {'await-scope': _, ...settings} = plan.settings
     const steps = plan.steps
       .filter(({op}) => !CGROUP_OPS.includes(op))

@@ -82,6 +82,8 @@ describe('states', () => {
         restarts: 0,
         lastExit: null,
         hostname: 'web1.example.net',
+        project: 'default',
+        links: [{name: 'eth0', mode: 'routed', interface: null, addresses: []}],
         pressure: null,
         unenforced: [],
         problem: null,

@@ -11,6 +11,14 @@ export const guestEnvironment = {
   PATH: '/vps/bin:/vps/node_modules/.bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
 }
 
+/** What whoever runs the tests may say: see `fleet.vm.test.ts` and `hold.vm.test.ts`. */
+const passedOn = Object.fromEntries(
+  ['VPS_TEST_FLEET', 'VPS_TEST_QUIET'].flatMap(name => {
+    const value = process.env[name]
+    return value === undefined ? [] : [[name, value]]
+  }),
+)
+
 /** A shell command line, to be run in the checkout. */
 export function vitestCommand(ring: string, extra: string[]): string {
   const environment = {
@@ -18,7 +26,7 @@ export function vitestCommand(ring: string, extra: string[]): string {
     CI: 'true',
     VPS_TEST_RING: ring,
     VPS_TEST_SLOW: '10',
-    ...(process.env.VPS_TEST_FLEET === undefined ? {} : {VPS_TEST_FLEET: process.env.VPS_TEST_FLEET}),
+    ...passedOn,
     NO_COLOR: '1',
   }
   const words = [
