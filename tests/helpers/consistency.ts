@@ -1,6 +1,7 @@
 import {existsSync, globSync, lstatSync, readdirSync, readFileSync, readlinkSync} from 'node:fs'
 import {join} from 'node:path'
 import {serverPaths} from '../../src/host/index.ts'
+import {interfacePrefix} from '../../src/network/index.ts'
 import type {ScratchHost} from './host.ts'
 import {isAlive, listProcesses, quietly, readProcess} from './processes.ts'
 
@@ -79,6 +80,8 @@ function ofServer(host: ScratchHost, name: string): string[] {
     if (slots.length !== 1 || slots[0] !== String(slot))
       problems.push(`${name}'s record says id range ${slot}, and it owns ${slots.join(', ') || 'none'}`)
   }
+  if (standing === 'none') must(addressesOf(host, name).length > 0, false, 'address')
+  if (standing !== 'running') must(linksOf(host, name).length > 0, false, 'link on the host')
   if (standing === 'running') problems.push(...ofRunning(host, name))
   if (existsSync(storage) && lstatSync(storage).mode & 0o077) problems.push(`${storage} is open to others`)
   return problems
@@ -88,6 +91,21 @@ function slotsOf(host: ScratchHost, name: string): string[] {
   return (quietly(() => readdirSync(host.paths.ids)) ?? []).filter(
     slot => quietly(() => readlinkSync(join(host.paths.ids, slot))) === name,
   )
+}
+
+function addressesOf({paths}: ScratchHost, name: string): string[] {
+  return (quietly(() => readdirSync(paths.addresses)) ?? []).filter(
+    address => quietly(() => readlinkSync(join(paths.addresses, address)))?.split(' ')[0] === name,
+  )
+}
+
+/** By the names that short names of servers give them. */
+function linksOf({paths}: ScratchHost, name: string): string[] {
+  const end = `${interfacePrefix(paths)}${name}`
+  return readFileSync('/proc/net/dev', 'utf8')
+    .split('\n')
+    .map(line => line.trim().split(':')[0] ?? '')
+    .filter(link => link === end || link.startsWith(`${end}.`))
 }
 
 function ofRunning(host: ScratchHost, name: string): string[] {
@@ -103,9 +121,14 @@ function ofRunning(host: ScratchHost, name: string): string[] {
 function ofDirectories({paths}: ScratchHost, names: readonly string[]): string[] {
   const entries = (directory: string): string[] =>
     (quietly(() => readdirSync(directory)) ?? []).map(entry => join(directory, entry))
-  const hidden = [paths.definitions, paths.servers, paths.ids, paths.runServers, paths.images].flatMap(
-    directory => entries(directory).filter(entry => /\/\.[^/]+$/.test(entry)),
-  )
+  const hidden = [
+    paths.definitions,
+    paths.servers,
+    paths.ids,
+    paths.addresses,
+    paths.runServers,
+    paths.images,
+  ].flatMap(directory => entries(directory).filter(entry => /\/\.[^/]+$/.test(entry)))
   const own = names
     .flatMap(name => entries(serverPaths(paths, name).storage))
     .filter(path => /\.tmp$/.test(path))

@@ -1,4 +1,4 @@
-import {existsSync, readdirSync, readFileSync, readlinkSync, writeFileSync} from 'node:fs'
+import {existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync, writeFileSync} from 'node:fs'
 import {join} from 'node:path'
 import process from 'node:process'
 import {afterAll, beforeAll, describe, expect, test} from 'vitest'
@@ -50,6 +50,8 @@ beforeAll(async () => {
   if (requires('root').skip) return
   world = await Topology.build()
   host = await scratchHost()
+  mkdirSync(host.paths.etc, {recursive: true})
+  writeFileSync(host.paths.hostConfig, HOST_YAML)
 })
 afterAll(async () => {
   await host?.[Symbol.asyncDispose]()
@@ -179,7 +181,7 @@ describe.skipIf(requires('root').skip)('addresses that cannot be had', () => {
     [UPLINK.ipv4, /is an address of the host itself/, 2],
     ['198.18.0.1', /is in no pool of this host/, 2],
     ['10.77.255.255', /is the broadcast address of pool private/, 2],
-    ['pool:public', /there is no pool public/, 2],
+    ['pool:nowhere', /there is no pool nowhere/, 2],
   ])('%s', async (address, says, code) => {
     if (!existsSync(join(host.paths.servers, 'one')))
       expect((await create('one', '10.77.0.7')).exitCode).toBe(0)
@@ -192,7 +194,6 @@ describe.skipIf(requires('root').skip)('addresses that cannot be had', () => {
 
 describe.skipIf(requires('root').skip)('a network that changes while the server runs', () => {
   beforeAll(async () => {
-    writeFileSync(host.paths.hostConfig, HOST_YAML)
     await createServers(host, {l: LINKS, m: LINKS})
     await host.must(['start', 'l', 'm', '--wait'])
   })
@@ -272,6 +273,22 @@ describe.skipIf(requires('root').skip)('a network that changes while the server 
     await host.must(['set', 'l', 'network.firewall.rules=[{allow: tcp/80}]'])
     expect(await world.internet.ask('tcp', UPLINK.ipv4, 8081)).toBe(`l ${INTERNET.ipv4}`)
     await host.must(['set', 'l', 'network.firewall-', 'network.publish-'])
+  })
+
+  test('killed at any moment of a change, the next command makes it whole', async () => {
+    const key = 'network.links[0].addresses'
+    const definition = () => readFileSync(join(host.paths.definitions, 'l.yaml'), 'utf8')
+    for (let delay = 60; delay < 460; delay += 25) {
+      const address = `203.0.113.${20 + delay / 5}`
+      await host.vps(['set', 'l', `${key}=[auto, ${address}]`], {timeout: delay, killSignal: 'SIGKILL'})
+      await host.must(['set', 'l', 'description=x']) // any verb on it
+      const wanted = definition().includes(address)
+      expect([delay, address in holdings()]).toEqual([delay, wanted])
+      expect((await host.inside('l', 'ip -o address show dev eth0')).includes(address)).toBe(wanted)
+      expect(await host.json(['network', 'check'])).toEqual({ok: true, differences: []})
+      await host.must(['set', 'l', `${key}=[auto]`])
+      expect(Object.values(holdings()).filter(owner => owner === 'l eth0')).toHaveLength(2)
+    }
   })
 
   test('the addresses of a stopped one change too', async () => {

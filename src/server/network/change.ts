@@ -69,9 +69,9 @@ export async function changeNetwork(
   const {plan: before, journal} = changed
   const plan =
     before === undefined || journal === undefined ? before : await adopt(context, name, before, journal)
-  await claim.settle(plan?.steps.flatMap(addressOf) ?? [])
-  await rm(serverPaths(paths, name).networkUndo, {force: true})
   if (journal !== undefined) await renewNames(context, name)
+  await claim.settle(plan?.steps.flatMap(addressOf) ?? [])
+  await rm(serverPaths(paths, name).networkUndo, {force: true}) // cut off before, it is all done again
 }
 
 /** The plan before, and what it becomes if it is to be another. */
@@ -147,6 +147,7 @@ export async function repairNetwork(context: Context, name: string, state: RunSt
     if (journal.rules !== '') await loadRules(context, journal.rules)
     await tryEach(context, state, journal.signed)
     await adopt(context, name, plan, journal)
+    await renewNames(context, name)
   } else {
     const rules = readText(files.rules)
     if (rules !== undefined) await loadRules(context, rules)
