@@ -1,5 +1,5 @@
 import {existsSync, globSync, mkdtempSync, readdirSync, rmdirSync, rmSync, symlinkSync} from 'node:fs'
-import {mkdir} from 'node:fs/promises'
+import {mkdir, writeFile} from 'node:fs/promises'
 import {tmpdir} from 'node:os'
 import {join} from 'node:path'
 import process from 'node:process'
@@ -31,9 +31,14 @@ export interface ScratchHost extends AsyncDisposable {
   inside(server: string, script: string): Promise<string>
 }
 
-export async function scratchHost(): Promise<ScratchHost> {
+/** @param neighbour above 0 for a further host beside others of one test: in one network their pools must differ */
+export async function scratchHost(neighbour = 0): Promise<ScratchHost> {
   const root = mkdtempSync(join(tmpdir(), 'vps-test-'))
   const paths = hostPaths(root)
+  if (neighbour > 0) {
+    await mkdir(paths.etc, {recursive: true})
+    await writeFile(paths.hostConfig, poolsOf(neighbour))
+  }
   const place = await cgroupPlace(paths)
   await lendImages(paths)
   const env = {VPS_ROOT: root, NO_COLOR: '1'}
@@ -58,6 +63,14 @@ export async function scratchHost(): Promise<ScratchHost> {
       rmSync(root, {recursive: true, force: true})
     },
   }
+}
+
+function poolsOf(neighbour: number): string {
+  const ranges = {
+    private: {range: `10.${77 + neighbour}.0.0/16`},
+    private6: {range: `fd77:7073:7673:${neighbour}::/64`},
+  }
+  return JSON.stringify({network: {pools: ranges}})
 }
 
 /** Links the kept images into this host's cache. */

@@ -41,7 +41,7 @@ describe('commands on one server at once', requires('root'), () => {
   )
 
   test('eight servers of one template, not built yet, are made by one build', async () => {
-    await using fresh = await scratchHost()
+    await using fresh = await scratchHost(1)
     const names = Array.from({length: SHELLS}, (_, shell) => `web${shell}`)
     const results = await Promise.all(
       names.map(name => fresh.vps(['create', name, '--set', 'init=persist', '--start'])),

@@ -57,8 +57,8 @@ class Lane {
     this.#durations = {create: UNKNOWN, start: UNKNOWN, stop: UNKNOWN, destroy: UNKNOWN}
   }
 
-  static async open(seed: number): Promise<Lane> {
-    const lane = new Lane(await scratchHost(), randomFrom(seed))
+  static async open(seed: number, neighbour: number): Promise<Lane> {
+    const lane = new Lane(await scratchHost(neighbour), randomFrom(seed))
     const definition = `name: ${BYSTANDER}\ntemplate: host\ninit: [/bin/sh, -c, ${JSON.stringify(COUNT)}]\n`
     await lane.host.must(['create', BYSTANDER, '--file', '-'], {stdin: 'pipe', input: definition})
     await lane.host.must(['start', BYSTANDER])
@@ -212,7 +212,7 @@ describe('kill -9 of the CLI', requires('root'), () => {
   const lanes: Lane[] = []
 
   beforeAll(async () => {
-    for (let lane = 0; lane < LANES; lane++) lanes.push(await Lane.open(random.below(2 ** 31)))
+    for (let lane = 0; lane < LANES; lane++) lanes.push(await Lane.open(random.below(2 ** 31), lane))
   })
 
   afterAll(async () => {
