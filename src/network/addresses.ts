@@ -70,8 +70,12 @@ export async function claimAddresses(context: AddressContext, claimant: Claimant
     refuse(claimant, assignment)
     // Without the copy the next start looks at everything, should we be cut off here.
     await rm(copy, {force: true})
-    await takeHoldings(paths, assignment.take)
-    await moveHoldings(paths, assignment.move)
+    await using undo = new AsyncDisposableStack()
+    const {take, move} = assignment
+    undo.defer(async () => await releaseHoldings(paths, take))
+    await takeHoldings(paths, take)
+    await moveHoldings(paths, move)
+    undo.move()
   }
   const {grants, take, move, release} = assignment
   const moved = before.filter(

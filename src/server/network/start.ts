@@ -31,6 +31,7 @@ import {refusePortsOfHost} from './ports.ts'
 /** Takes what the server's network needs, and makes what all have in common. */
 export async function secureNetwork(context: Context, name: string, loaded: Loaded): Promise<void> {
   const {paths} = context
+  if (readRecord(paths, name) === undefined) return // it was not created; the plan will say so
   const claim = await claimAddresses(context, claimantOf(context, name, loaded))
   await claim.settle()
   if (loaded.definition.network.mode !== 'links') return
