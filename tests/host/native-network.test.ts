@@ -477,7 +477,7 @@ describe.skipIf(requires('root').skip)('the network as steps of a plan', () => {
         await work()
         await host.vps(['stop', '--all', '--kill'])
       } finally {
-        sh(`ip link delete ${name}; ip netns delete world`)
+        sh(`ip link delete ${name}; ip netns delete world; umount /run/netns; rmdir /run/netns`)
       }
     }
 
