@@ -11,21 +11,40 @@ const include = ring === 'vm' ? 'tests/vm/**/*.vm.test.ts' : `tests/${ring}/**/*
 
 /**
  * What a ring leaves out here: what needs a compiler, a tmpfs with shifted owners (Linux 6.3) or a Debian from the network,
- * what has nothing to do with the kernel or systemd, and long loops, which emulation makes ten times as long and the machine
+ * what has nothing to do with the kernel or systemd or has a test of its own kind in tests/vm, and long loops, which emulation makes ten times as long and the machine
  * outside has run already.
  */
 const elsewhere: Record<string, readonly string[]> = {
-  unit: ['definition', 'definition-*', 'commands', 'ui', 'image-*'],
+  unit: [
+    ...[
+      'capacity',
+      'capacity-*',
+      'commands',
+      'definition',
+      'definition-*',
+      'host-network',
+      'image-*',
+      'network',
+    ],
+    ...['network-*', 'resources-*', 'ui', 'ui-*', 'usage-*'],
+  ],
   host: [
+    'accounting',
+    'capacity',
     'confinement',
     'debian',
+    'devices',
     'exec',
     'image-*',
     'isolation',
     'lifecycle',
+    'limits',
     'mounts',
     'native-*',
+    'network-*',
+    'profiles',
     'sanitizers',
+    'usage',
   ].concat(['at-once', 'cli-killed', 'processes-killed', 'template'].map(name => `resilience-${name}`)),
 }
 
