@@ -1,6 +1,6 @@
 import {readdirSync, readFileSync} from 'node:fs'
 import process from 'node:process'
-import {afterAll, beforeAll, expect, test} from 'vitest'
+import {afterAll, afterEach, beforeAll, expect, test} from 'vitest'
 import {HandMade, insertBefore, type Words} from '../helpers/hand-made.ts'
 import {type ScratchHost, scratchHost} from '../helpers/host.ts'
 import {until} from '../helpers/processes.ts'
@@ -28,6 +28,9 @@ beforeAll(async () => {
   host = await scratchHost()
   hand = await HandMade.begin(host)
   await hand.create('one', {restart: {policy: 'always'}})
+})
+afterEach(async () => {
+  await host.vps(['stop', '--all', '--kill'])
 })
 afterAll(async () => {
   await host.vps(['stop', '--all'])
@@ -64,8 +67,12 @@ test('limits are in force before the first process, and hold over a restart', as
   const refusals = read(`${payload}/pids.events`)
   expect(refusals).not.toBe('max 0')
   // A controller handed down from inside: with it, no process can be in payload itself.
-  const handDown =
-    'cd /sys/fs/cgroup; mkdir leaf; for pid in $(cat cgroup.procs); do echo $pid >leaf/cgroup.procs; done; echo +memory +pids >cgroup.subtree_control'
+  const handDown = `cd /sys/fs/cgroup; mkdir leaf
+    for attempt in $(seq 20); do
+      for pid in $(cat cgroup.procs); do echo $pid >leaf/cgroup.procs; done
+      echo +memory +pids >cgroup.subtree_control && break
+      sleep 0.2
+    done`
   await host.vps(['exec', 'one', '--', 'sh', '-c', handDown])
   expect(read(`${payload}/cgroup.subtree_control`)).toBe('memory pids')
   const used = read(`${payload}/cpu.stat`).match(/^usage_usec (\d+)/)?.[1]
