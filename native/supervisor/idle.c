@@ -75,13 +75,25 @@ static size_t find_text(struct range *ranges)
         return found;
 }
 
+enum { STACK_BYTES = 256 * 1024 };
+
+/* What deeper calls have left on the stack is garbage; nothing else is mapped that near below it, as the
+ * kernel keeps a gap of 256 pages (stack_guard_gap). Of unmapped pages madvise says ENOMEM, after the others
+ * are done. */
+static inline uintptr_t unused_stack(uintptr_t page)
+{
+        return ((uintptr_t)__builtin_frame_address(0) & ~(page - 1)) - 2 * page - STACK_BYTES;
+}
+
 int idle_poll(struct pollfd *polled, nfds_t count, int milliseconds)
 {
         struct timespec limit = {.tv_sec = milliseconds / 1000, .tv_nsec = milliseconds % 1000 * 1000000L};
         struct range text[MOST_RANGES];
         size_t ranges = find_text(text);
+        uintptr_t page = (uintptr_t)getauxval(AT_PAGESZ);
 
         for (size_t i = 0; i < ranges; i++)
                 (void)call(SYS_madvise, (long)text[i].begin, (long)text[i].length, MADV_DONTNEED, 0);
+        (void)call(SYS_madvise, (long)unused_stack(page), STACK_BYTES, MADV_DONTNEED, 0);
         return (int)call(SYS_ppoll, (long)polled, (long)count, milliseconds < 0 ? 0 : (long)&limit, 0);
 }
