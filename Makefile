@@ -58,7 +58,7 @@ COMMON     := $(wildcard native/common/*.c)
 SUPERVISOR := $(wildcard native/supervisor/*.c native/supervisor/*/*.c) $(COMMON)
 ATTACH     := $(wildcard native/attach/*.c) $(COMMON)
 INIT       := $(wildcard native/init/*.c) $(COMMON)
-PROBE      := $(wildcard native/probe/*.c)
+PROBE      := $(wildcard native/probe/*.c) native/common/rlimits.c
 ADDON      := $(wildcard native/addon/*.cc)
 HEADERS    := $(wildcard native/*/*.h native/*/*/*.h)
 

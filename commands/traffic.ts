@@ -3,12 +3,6 @@ import {boolean, string} from '@oclif/core/flags'
 import {Host} from '../src/server/index.ts'
 import {notice, ServersCommand, trafficMonthTable, trafficTable} from '../src/ui/index.ts'
 
-interface Selected {
-  readonly names?: readonly string[]
-  readonly tag?: string
-  readonly all?: boolean
-}
-
 export default class Traffic extends ServersCommand {
   static override summary = 'Show what servers have sent and received.'
   static override description =
@@ -42,11 +36,7 @@ export default class Traffic extends ServersCommand {
     const names = this.settle(parsed)
     const {flags} = parsed
     if (flags.reset) return await this.#reset(names, flags)
-    const everything = names.length === 0 && flags.tag === undefined
-    if (!everything) this.requireSelection(names, flags)
-    const selected: Selected = everything
-      ? {all: true}
-      : {...(names.length > 0 && {names}), ...(flags.tag !== undefined && {tag: flags.tag})}
+    const selected = this.allUnlessChosen(names, flags)
     const host = await Host.open({notice})
     if (flags.month === undefined) {
       const servers = await host.traffic(selected)

@@ -8,18 +8,13 @@ import {
   monthTable,
   notice,
   refusalTable,
+  type Selected,
   ServersCommand,
   showPages,
   usagePage,
 } from '../src/ui/index.ts'
 
 const DEFAULT_INTERVAL_MS = 2000
-
-interface Selected {
-  readonly names?: readonly string[]
-  readonly tag?: string
-  readonly all?: boolean
-}
 
 export default class Usage extends ServersCommand {
   static override summary = 'Show what servers use, have used, and were refused.'
@@ -78,11 +73,7 @@ export default class Usage extends ServersCommand {
     const names = this.settle(parsed)
     const {flags} = parsed
     if (flags.reset) return await this.#reset(names, flags)
-    const everything = names.length === 0 && flags.tag === undefined
-    if (!everything) this.requireSelection(names, flags)
-    const selected: Selected = everything
-      ? {all: true}
-      : {...(names.length > 0 && {names}), ...(flags.tag !== undefined && {tag: flags.tag})}
+    const selected = this.allUnlessChosen(names, flags)
     const host = await Host.open({notice})
     if (flags.refusals) await this.#refusals(host, selected, flags.since)
     else if (flags.month !== undefined) await this.#month(host, selected, flags.month)

@@ -1,22 +1,10 @@
 #include "numbers.h"
 #include "probe.h"
+#include "rlimits.h"
 
 #include <sched.h>
 #include <stdlib.h>
 #include <sys/resource.h>
-
-/* As they are called in a definition. */
-static const struct {
-        const char *name;
-        int resource;
-} limits[] = {
-        {"as", RLIMIT_AS},           {"core", RLIMIT_CORE},         {"cpu", RLIMIT_CPU},
-        {"data", RLIMIT_DATA},       {"fsize", RLIMIT_FSIZE},       {"locks", RLIMIT_LOCKS},
-        {"memlock", RLIMIT_MEMLOCK}, {"msgqueue", RLIMIT_MSGQUEUE}, {"nice", RLIMIT_NICE},
-        {"nofile", RLIMIT_NOFILE},   {"nproc", RLIMIT_NPROC},       {"rss", RLIMIT_RSS},
-        {"rtprio", RLIMIT_RTPRIO},   {"rttime", RLIMIT_RTTIME},     {"sigpending", RLIMIT_SIGPENDING},
-        {"stack", RLIMIT_STACK},
-};
 
 static void say_limit(rlim_t value)
 {
@@ -38,12 +26,12 @@ int look(char **words)
                 if (CPU_ISSET_S(cpu, size, set))
                         say("processor %zu\n", cpu);
         CPU_FREE(set);
-        for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
+        for (size_t i = 0; i < RLIMITS; i++) {
                 struct rlimit limit = {0};
 
-                if (getrlimit(limits[i].resource, &limit) < 0)
+                if (getrlimit(rlimits[i].resource, &limit) < 0)
                         continue;
-                say("limit %s", limits[i].name);
+                say("limit %s", rlimits[i].name);
                 say_limit(limit.rlim_cur);
                 say_limit(limit.rlim_max);
                 say("\n");

@@ -1,6 +1,7 @@
 #include "limits.h"
 
 #include "cleanup.h"
+#include "rlimits.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -9,18 +10,6 @@
 #include <string.h>
 #include <sys/resource.h>
 
-static const struct {
-        const char *name;
-        int resource;
-} resources[] = {
-        {"as", RLIMIT_AS},           {"core", RLIMIT_CORE},         {"cpu", RLIMIT_CPU},
-        {"data", RLIMIT_DATA},       {"fsize", RLIMIT_FSIZE},       {"locks", RLIMIT_LOCKS},
-        {"memlock", RLIMIT_MEMLOCK}, {"msgqueue", RLIMIT_MSGQUEUE}, {"nice", RLIMIT_NICE},
-        {"nofile", RLIMIT_NOFILE},   {"nproc", RLIMIT_NPROC},       {"rss", RLIMIT_RSS},
-        {"rtprio", RLIMIT_RTPRIO},   {"rttime", RLIMIT_RTTIME},     {"sigpending", RLIMIT_SIGPENDING},
-        {"stack", RLIMIT_STACK},
-};
-
 static rlim_t limit_value(const char *text)
 {
         return strcmp(text, "infinity") == 0 ? RLIM_INFINITY : (rlim_t)strtoull(text, NULL, 10);
@@ -28,9 +17,9 @@ static rlim_t limit_value(const char *text)
 
 static int find_resource(const char *name)
 {
-        for (size_t i = 0; i < sizeof(resources) / sizeof(resources[0]); i++)
-                if (strcmp(resources[i].name, name) == 0)
-                        return resources[i].resource;
+        for (size_t i = 0; i < RLIMITS; i++)
+                if (strcmp(rlimits[i].name, name) == 0)
+                        return rlimits[i].resource;
         return -1;
 }
 
@@ -136,11 +125,11 @@ void limits_shed(void)
         _cleanup_fd_ int oom_score = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
         struct rlimit limit;
 
-        for (size_t i = 0; i < sizeof(resources) / sizeof(resources[0]); i++) {
-                if (getrlimit(resources[i].resource, &limit) < 0)
+        for (size_t i = 0; i < RLIMITS; i++) {
+                if (getrlimit(rlimits[i].resource, &limit) < 0)
                         continue;
-                limit.rlim_cur = resources[i].resource == RLIMIT_CORE ? 0 : limit.rlim_max;
-                (void)setrlimit(resources[i].resource, &limit);
+                limit.rlim_cur = rlimits[i].resource == RLIMIT_CORE ? 0 : limit.rlim_max;
+                (void)setrlimit(rlimits[i].resource, &limit);
         }
         if (oom_score >= 0)
                 (void)!write(oom_score, "0", 1);

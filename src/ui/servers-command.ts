@@ -9,6 +9,13 @@ export interface Lister {
   list(filter: {readonly tag?: string}): Promise<readonly {readonly name: string; readonly state: string}[]>
 }
 
+/** Which servers a reading command is about, as the API's Host takes it. */
+export interface Selected {
+  readonly names?: readonly string[]
+  readonly tag?: string
+  readonly all?: boolean
+}
+
 interface SelectionFlags {
   readonly all?: boolean
   readonly tag?: string | undefined
@@ -33,6 +40,13 @@ export abstract class ServersCommand extends VpsCommand {
         suggestions: [`vps ${this.id} NAME…, vps ${this.id} --all, or vps ${this.id} --tag T`],
       },
     )
+  }
+
+  /** For commands that only look: without a word they mean all servers. */
+  protected allUnlessChosen(names: readonly string[], flags: SelectionFlags): Selected {
+    if (names.length === 0 && flags.tag === undefined) return {all: true}
+    this.requireSelection(names, flags)
+    return {...(names.length > 0 && {names}), ...(flags.tag !== undefined && {tag: flags.tag})}
   }
 
   /**
