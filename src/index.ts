@@ -6,6 +6,7 @@
  *   await host.create('web1', {template: 'debian', start: true})
  */
 export {ExitCode, VpsError, type VpsErrorOptions} from './errors.ts'
+export {FleetHost as Host} from './fleet/index.ts'
 export type {Check, HostPaths, IdRange, Progress} from './host/index.ts'
 export type {ImageInfo} from './image/index.ts'
 export type {LaunchPlan, LaunchStep} from './launch/index.ts'
@@ -28,7 +29,6 @@ export {
   type ExplainedPlan,
   type Finding,
   type FindingState,
-  Host,
   type HostOptions,
   type ListFilter,
   type LogOptions,

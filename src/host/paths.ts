@@ -27,6 +27,12 @@ export interface HostPaths {
   readonly addresses: string
   /** `var/lib/vps/projects`, one symbolic link per number of a project */
   readonly projects: string
+  /** `var/lib/vps/events`, the log of what happened on this host; bounded */
+  readonly events: string
+  /** `var/lib/vps/history`, one NAME.jsonl per server: its earlier definitions; bounded, kept when the server is destroyed */
+  readonly history: string
+  /** `var/lib/vps/fleets`, one NAME.json per fleet: how far an apply has come */
+  readonly fleets: string
   /** `var/lib/vps/cache` */
   readonly cache: string
   /** `var/lib/vps/cache/seccomp` */
@@ -95,6 +101,9 @@ export function hostPaths(root: string = process.env.VPS_ROOT ?? ''): HostPaths 
     ids: join(lib, 'ids'),
     addresses: join(lib, 'addresses'),
     projects: join(lib, 'projects'),
+    events: join(lib, 'events'),
+    history: join(lib, 'history'),
+    fleets: join(lib, 'fleets'),
     cache: join(lib, 'cache'),
     seccompCache: join(lib, 'cache', 'seccomp'),
     locks: join(run, 'locks'),

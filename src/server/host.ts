@@ -1,7 +1,6 @@
 import {
   type Check,
   checkHost,
-  type HostConfig,
   type HostPaths,
   hostPaths,
   type Progress,
@@ -88,21 +87,22 @@ export interface ExplainedPlan extends LaunchPlan {
  */
 export class Host {
   readonly paths: HostPaths
-  readonly #config: HostConfig
-  readonly #progress: Progress
-  readonly #notice: Progress
+  readonly #context: Context
 
-  private constructor(paths: HostPaths, config: HostConfig, progress: Progress, notice: Progress) {
-    this.paths = paths
-    this.#config = config
-    this.#progress = progress
-    this.#notice = notice
+  protected constructor(context: Context) {
+    this.paths = context.paths
+    this.#context = context
   }
 
   /** @throws VpsError BAD_HOST_CONFIG (exit 2) */
-  static async open({root, progress, notice}: HostOptions = {}): Promise<Host> {
+  static async open(options: HostOptions = {}): Promise<Host> {
+    return new Host(await Host.openContext(options))
+  }
+
+  protected static async openContext({root, progress, notice}: HostOptions): Promise<Context> {
     const paths = hostPaths(root)
-    return new Host(paths, await readHostConfig(paths), progress ?? silent, notice ?? silent)
+    const config = await readHostConfig(paths)
+    return {paths, config, progress: progress ?? silent, notice: notice ?? silent}
   }
 
   /** Makes a server from a definition, a file or a template. With `start`, also starts it; if that fails, it still exists. */
@@ -115,7 +115,7 @@ export class Host {
       ...source
     }: CreateSource & VerbOptions & LimitOptions & {readonly start?: boolean | undefined} = {},
   ): Promise<ServerView> {
-    const context = this.#context(progress)
+    const context = this.context(progress)
     await using _session = await openSession(context, 'create', name)
     await create(context, name, source)
     if (started) await start(context, name, {allowUnenforced})
@@ -124,21 +124,21 @@ export class Host {
 
   /** Starts a server; with `wait`, returns when it says that it is up. */
   async start(name: string, options: StartOptions & VerbOptions = {}): Promise<StartReport> {
-    const context = this.#context(options.progress)
+    const context = this.context(options.progress)
     const report = await this.#locked(context, 'start', name, () => start(context, name, options))
     return options.wait ? await waitReady(context, report, options.timeoutMs) : report
   }
 
   /** What a start would do. */
   async explain(name: string, options: LimitOptions & VerbOptions = {}): Promise<ExplainedPlan> {
-    const context = this.#context(options.progress)
+    const context = this.context(options.progress)
     requireServer(context, name)
     const {plan} = await planStart(context, name, {...options, dryRun: true})
     return {...plan, text: explain(plan)}
   }
 
   async stop(name: string, options: StopOptions & VerbOptions = {}): Promise<StopReport> {
-    const context = this.#context(options.progress)
+    const context = this.context(options.progress)
     return await this.#locked(context, 'stop', name, () => stop(context, name, options))
   }
 
@@ -147,7 +147,7 @@ export class Host {
     name: string,
     {timeoutMs, wait, progress, ...limits}: Pick<StopOptions, 'timeoutMs'> & StartOptions & VerbOptions = {},
   ): Promise<StartReport> {
-    const context = this.#context(progress)
+    const context = this.context(progress)
     const report = await this.#locked(context, 'restart', name, async () => {
       if (readRun(this.paths, name).kind === 'alive') {
         await planStart(context, name, limits) // a definition that can't be started shall not stop what runs
@@ -160,12 +160,12 @@ export class Host {
 
   /** Freezes all processes of a server. */
   async pause(name: string, {progress}: VerbOptions = {}): Promise<void> {
-    const context = this.#context(progress)
+    const context = this.context(progress)
     await this.#locked(context, 'pause', name, () => pause(context, name))
   }
 
   async resume(name: string, {progress}: VerbOptions = {}): Promise<void> {
-    const context = this.#context(progress)
+    const context = this.context(progress)
     await this.#locked(context, 'resume', name, () => resume(context, name))
   }
 
@@ -174,7 +174,7 @@ export class Host {
     name: string,
     {force, progress}: VerbOptions & {readonly force?: boolean | undefined} = {},
   ): Promise<void> {
-    const context = this.#context(progress)
+    const context = this.context(progress)
     await using session = await openSession(context, 'destroy', name)
     const finished = session.repaired.some(({kind}) => kind === 'destroying')
     if (finished && !isServer(this.paths, name)) return // that is what was asked for
@@ -183,7 +183,7 @@ export class Host {
   }
 
   async rename(from: string, to: string, {progress}: VerbOptions = {}): Promise<void> {
-    const context = this.#context(progress)
+    const context = this.context(progress)
     await using _session = await openSession(context, 'rename', from, to)
     requireServer(context, from)
     await rename(context, from, to)
@@ -195,13 +195,13 @@ export class Host {
     assignments: readonly Assignment[],
     {progress}: VerbOptions = {},
   ): Promise<SetReport> {
-    const context = this.#context(progress)
+    const context = this.context(progress)
     return await this.#locked(context, 'set', name, () => set(context, name, assignments))
   }
 
   /** Replaces a server's definition; an invalid one is refused. */
   async replaceDefinition(name: string, text: string, {progress}: VerbOptions = {}): Promise<SetReport> {
-    const context = this.#context(progress)
+    const context = this.context(progress)
     return await this.#locked(context, 'edit', name, () => replaceDefinition(context, name, text))
   }
 
@@ -210,7 +210,7 @@ export class Host {
   }
 
   async show(name: string): Promise<ServerDetails> {
-    return await show(this.#context(), name)
+    return await show(this.context(), name)
   }
 
   /** The processes of servers, default: of all. */
@@ -221,38 +221,38 @@ export class Host {
 
   /** What servers use, have used and were refused, sorted by name; default: all. */
   async usage(filter: ListFilter = {}): Promise<ServerUsage[]> {
-    return await usage(this.#context(), filter)
+    return await usage(this.context(), filter)
   }
 
   /** Begins a server's counts and peaks anew. */
   async resetUsage(name: string, {progress}: VerbOptions = {}): Promise<void> {
-    const context = this.#context(progress)
+    const context = this.context(progress)
     await this.#locked(context, 'reset the usage of', name, () => resetUsage(context, name))
   }
 
   /** What servers were refused, oldest first. @param after Unix milliseconds: only what came since */
   async refusals(selection: Selection = {all: true}, after = 0): Promise<ServerRefusal[]> {
-    return await refusals(this.#context(), selection, after)
+    return await refusals(this.context(), selection, after)
   }
 
   /** What servers used in a month (`2026-11`, `now`, `last`), those included that were destroyed since. */
   async months(month: string, selection: Selection = {all: true}): Promise<ServerMonth[]> {
-    return await months(this.#context(), month, selection)
+    return await months(this.context(), month, selection)
   }
 
   /** What servers have sent and received, sorted by name; default: all. */
   async traffic(filter: ListFilter = {}): Promise<ServerTraffic[]> {
-    return await traffic(this.#context(), filter)
+    return await traffic(this.context(), filter)
   }
 
   /** The same in a month (`2026-11`, `now`, `last`), those included that were destroyed since. */
   async trafficMonths(month: string, selection: Selection = {all: true}): Promise<TrafficMonth[]> {
-    return await trafficMonths(this.#context(), month, selection)
+    return await trafficMonths(this.context(), month, selection)
   }
 
   /** Begins a server's counts of traffic anew. */
   async resetTraffic(name: string, {progress}: VerbOptions = {}): Promise<void> {
-    const context = this.#context(progress)
+    const context = this.context(progress)
     await this.#locked(context, 'reset the traffic of', name, () => resetTraffic(context, name))
   }
 
@@ -263,36 +263,36 @@ export class Host {
 
   /** Proves the limits of a server by experiments in servers made for that; the server itself is not touched. */
   async verify(name: string, options: VerifyOptions & VerbOptions = {}): Promise<VerifyReport> {
-    const context = this.#context(options.progress)
+    const context = this.context(options.progress)
     requireServer(context, name)
     return await verify(context, name, options)
   }
 
   /** What servers were promised, against what this host has and may promise. */
   async capacity(): Promise<CapacityReport> {
-    return await capacity(this.#context())
+    return await capacity(this.context())
   }
 
   /** Writes a profile that divides this host into equal servers. */
   async splitCapacity(options: SplitOptions): Promise<SplitReport> {
-    return await splitCapacity(this.#context(), options)
+    return await splitCapacity(this.context(), options)
   }
 
   /** For `execAttach`: runs a command in a running server. */
   async attachWords(name: string, options: AttachOptions): Promise<Buffer> {
-    requireServer(this.#context(), name)
-    return await attachWords(this.#context(), name, options)
+    requireServer(this.context(), name)
+    return await attachWords(this.context(), name, options)
   }
 
   /** For `execAttach`: sits down at a running server's console. */
   async consoleWords(name: string): Promise<Buffer> {
-    requireServer(this.#context(), name)
-    return await consoleWords(this.#context(), name)
+    requireServer(this.context(), name)
+    return await consoleWords(this.context(), name)
   }
 
   /** What the console has shown, oldest first; with `follow` it goes on until the consumer stops. */
   async *logs(name: string, options: LogOptions = {}): AsyncGenerator<Buffer> {
-    requireServer(this.#context(), name)
+    requireServer(this.context(), name)
     yield* logs(this.paths, name, options)
   }
 
@@ -303,7 +303,7 @@ export class Host {
 
   /** What counts for a server: its definition over its profiles and defaults, each value with its place. */
   async effective(name: string): Promise<EffectiveDefinition> {
-    const context = this.#context(undefined)
+    const context = this.context(undefined)
     requireServer(context, name)
     return await effective(context, name)
   }
@@ -329,29 +329,29 @@ export class Host {
   /** Everything that the host needs, each with how to get it. Changes nothing. */
   async doctor(): Promise<Check[]> {
     const leftovers = await findLeftovers(this.paths).then(leftoversCheck, unseenLeftovers)
-    return [...(await checkHost(this.paths)), ...(await networkChecks(this.#context())), leftovers]
+    return [...(await checkHost(this.paths)), ...(await networkChecks(this.context())), leftovers]
   }
 
   /** Repairs what interrupted commands left of any server; returns the names of those that were looked at. */
   async repairAll({progress}: VerbOptions = {}): Promise<string[]> {
-    return await repairAll(this.#context(progress))
+    return await repairAll(this.context(progress))
   }
 
   /** The rules of a server's firewall and how often each has fit. */
   async firewall(name: string): Promise<FirewallView> {
     await requirePrivilege('network firewall')
     const [known = name] = await this.resolve({names: [name]})
-    return await firewall(this.#context(), known)
+    return await firewall(this.context(), known)
   }
 
   /** Every address that a server has, in order. */
   async addresses(): Promise<NetworkAddress[]> {
-    return networkAddresses(this.paths, this.#config)
+    return networkAddresses(this.paths, this.#context.config)
   }
 
   /** The pools of host.yaml, and how much of each is given. */
   async pools(): Promise<NetworkPool[]> {
-    return networkPools(this.paths, this.#config)
+    return networkPools(this.paths, this.#context.config)
   }
 
   /** What of the host's network is not as the running servers need it; with `repair`, mended. */
@@ -360,11 +360,12 @@ export class Host {
     progress,
   }: VerbOptions & {readonly repair?: boolean | undefined} = {}): Promise<NetworkDifference[]> {
     await requirePrivilege('network check')
-    return await checkNetwork(this.#context(progress), repair === true)
+    return await checkNetwork(this.context(progress), repair === true)
   }
 
-  #context(progress: Progress = this.#progress): Context {
-    return {paths: this.paths, config: this.#config, progress, notice: this.#notice}
+  /** What a verb is given: all of this host, and who is told of its progress. */
+  protected context(progress: Progress = this.#context.progress): Context {
+    return {...this.#context, progress}
   }
 
   async #locked<Result>(
@@ -379,6 +380,6 @@ export class Host {
   }
 
   async #view(name: string): Promise<ServerView> {
-    return await show(this.#context(), name)
+    return await show(this.context(), name)
   }
 }
