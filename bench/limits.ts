@@ -168,7 +168,7 @@ function figures({plain, limited, keys}: Awaited<ReturnType<typeof measure>>, ru
       what: 'So limits add to a start',
       measured: milliseconds(added),
       against: `${milliseconds(addedToFloor)} that they add to the C program`,
-      ratio: added / (addedToFloor),
+      ratio: added / addedToFloor,
       atMost: null,
     },
     ...(keys < FULL_SET ? [atFullSet(added, keys)] : []),
