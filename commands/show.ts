@@ -104,6 +104,7 @@ function now(details: ServerDetails): Entry[] {
     ['cgroup', details.cgroup ?? undefined],
     ['ids', ids === null ? undefined : `${ids.first} to ${ids.first + ids.count - 1}`],
     ['image', details.image ?? undefined],
+    ['fleet', details.fleet ?? undefined],
     ['created', details.created ?? undefined],
     ['uuid', details.uuid ?? undefined],
   ]

@@ -13,8 +13,12 @@ export const ExitCode = {
   hostCannot: 5,
   /** `capacity`: more is promised than the host may promise. */
   overcommitted: 6,
+  /** `plan`: applying would change something. */
+  changesPending: 6,
   /** `exec`, `enter`, `run`: vps itself failed, as opposed to the command it ran. */
   execFailed: 125,
+  /** `apply`: Ctrl-C, or SIGTERM. */
+  interrupted: 130,
 } as const
 
 export type ExitCode = (typeof ExitCode)[keyof typeof ExitCode]

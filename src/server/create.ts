@@ -28,6 +28,8 @@ export interface CreateSource {
   readonly file?: string | undefined
   readonly template?: string | undefined
   readonly set?: readonly Assignment[] | undefined
+  /** The fleet that the server belongs to. */
+  readonly fleet?: string | undefined
 }
 
 interface Draft {
@@ -39,7 +41,11 @@ interface Draft {
 }
 
 /** Makes the server `name`, under its lock: its storage, its id range, its definition. */
-export async function create(context: Context, name: string, source: CreateSource): Promise<void> {
+export async function create(
+  context: Context,
+  name: string,
+  {fleet, ...source}: CreateSource,
+): Promise<void> {
   const {paths, config, progress} = context
   const files = serverPaths(paths, name)
   if (existsSync(files.storage))
@@ -56,7 +62,7 @@ export async function create(context: Context, name: string, source: CreateSourc
   undo.defer(async () => await removeStorage(journal))
   await makeStorage(journal)
   const slot = undo.adopt(await takeIdSlot(paths, config, name), taken => releaseIdSlot(paths, taken, name))
-  await writeRecord(journal, newRecord(slot, image.id))
+  await writeRecord(journal, newRecord(slot, image.id, fleet))
   if (!imageExists(paths, image.id))
     // removed by another command before our record said that we need it
     throw new VpsError('IMAGE_GONE', `image ${image.id} was just removed`, {suggestions: ['try again']})

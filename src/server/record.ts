@@ -13,10 +13,13 @@ export interface ServerRecord {
   readonly image: string
   /** ISO 8601 */
   readonly created: string
+  /** The fleet that made it or took it over; a hand-made server has none. */
+  readonly fleet?: string
 }
 
-export function newRecord(slot: number, image: string): ServerRecord {
-  return {version: 1, uuid: randomUUID(), slot, image, created: new Date().toISOString()}
+export function newRecord(slot: number, image: string, fleet?: string): ServerRecord {
+  const created = new Date().toISOString()
+  return {version: 1, uuid: randomUUID(), slot, image, created, ...(fleet !== undefined && {fleet})}
 }
 
 export async function writeRecord(storage: string, record: ServerRecord): Promise<void> {
@@ -47,12 +50,13 @@ export function fileKey(path: string): string {
 
 function isRecord(value: unknown): value is ServerRecord {
   if (typeof value !== 'object' || value === null) return false
-  const {version, uuid, slot, image, created} = value as Partial<Record<keyof ServerRecord, unknown>>
+  const {version, uuid, slot, image, created, fleet} = value as Partial<Record<keyof ServerRecord, unknown>>
   return (
     version === 1 &&
     typeof uuid === 'string' &&
     Number.isSafeInteger(slot) &&
     typeof image === 'string' &&
-    typeof created === 'string'
+    typeof created === 'string' &&
+    (fleet === undefined || typeof fleet === 'string')
   )
 }

@@ -22,6 +22,8 @@ export interface Summary {
   readonly profiles: readonly string[]
   /** The image's id; null before `create`. */
   readonly image: string | null
+  /** The fleet that it belongs to. */
+  readonly fleet: string | null
   /** Why the definition is of no use; null when it is fine. */
   readonly problem: string | null
   /** What the exit file says. */
@@ -35,7 +37,7 @@ interface Entry {
 }
 
 /** Raised whenever a summary or the definition's language changes. */
-const VERSION = 4
+const VERSION = 5
 
 /**
  * Summaries of `names`. Parsing a thousand definitions takes a second, so the last list's are kept in one file of the
@@ -113,17 +115,19 @@ function fileVersion(path: string): string {
 
 function summarise(paths: HostPaths, name: string, lookup: ProfileLookup): Summary {
   const {definition: file, exit: exitFile} = serverPaths(paths, name)
-  const image = readRecord(paths, name)?.image ?? null
+  const record = readRecord(paths, name)
+  const [image, fleet] = [record?.image ?? null, record?.fleet ?? null]
   const exit = readText(exitFile)?.trim() || null
   const text = readText(file)
-  if (text === undefined) return {...NOTHING, image, exit, problem: `its definition is missing: ${file}`}
+  if (text === undefined)
+    return {...NOTHING, image, fleet, exit, problem: `its definition is missing: ${file}`}
   const {definition, problems} = parseDefinition(text, {file, name, profiles: lookup})
   const profiles = definition.profiles.filter(profile => profile !== '')
   const error = problems.find(problem => problem.grade === 'error')
   if (error !== undefined) {
     const {file: place, line, column} = error.origin
     const problem = `${basename(place)}:${line}:${column}: ${error.message}`
-    return {...NOTHING, image, exit, profiles, problem}
+    return {...NOTHING, image, fleet, exit, profiles, problem}
   }
   const {template, tags, autostart, hostname, project, network} = definition
   const links = network.links.map(({name: link, mode, addresses}) => ({
@@ -140,6 +144,7 @@ function summarise(paths: HostPaths, name: string, lookup: ProfileLookup): Summa
     links: network.mode === 'links' ? links : [],
     profiles,
     image,
+    fleet,
     exit,
     problem: null,
   }
@@ -154,6 +159,7 @@ const NOTHING: Summary = {
   links: [],
   profiles: [],
   image: null,
+  fleet: null,
   problem: null,
   exit: null,
 }

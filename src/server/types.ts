@@ -84,6 +84,8 @@ export interface ServerView {
   readonly pressure: RecentPressure | null
   /** Keys of limits that this host does not keep for the running server, such as `resources.memory.limit`. */
   readonly unenforced: readonly string[]
+  /** The fleet that it belongs to; null: made by hand. */
+  readonly fleet: string | null
   /** What is wrong with an `invalid` server. */
   readonly problem: string | null
 }

@@ -25,6 +25,7 @@ export function viewServer(name: string, summary: Summary, run: Run): ServerView
     links: [],
     pressure: null,
     unenforced: [],
+    fleet: summary.fleet,
     problem: summary.problem,
   }
 }

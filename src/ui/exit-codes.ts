@@ -8,7 +8,11 @@ export const exitCodes: readonly (readonly [code: string, meaning: string])[] = 
   ['3', 'no such server'],
   ['4', 'the server is in the wrong state for this'],
   ['5', 'the host cannot: a privilege or a kernel feature is missing (see vps doctor)'],
-  ['6', 'vps capacity: the servers were promised more than the host may promise'],
+  [
+    '6',
+    'vps capacity: the servers were promised more than the host may promise; vps plan: applying would change something',
+  ],
+  ['130', 'vps apply was interrupted; the same command goes on'],
 ]
 
 /** How `exec`, `enter` and `run` end instead. */

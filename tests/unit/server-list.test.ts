@@ -86,6 +86,7 @@ describe('states', () => {
         links: [{name: 'eth0', mode: 'routed', interface: null, addresses: []}],
         pressure: null,
         unenforced: [],
+        fleet: null,
         problem: null,
       },
     ])
