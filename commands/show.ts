@@ -132,8 +132,10 @@ function defined(definition: Definition): Entry[] {
     ['init', typeof init === 'string' ? init : init.join(' ')],
     ['network', definition.network.mode],
     ['project', definition.project],
-    ['autostart', definition.autostart ? 'yes' : 'no'],
+    ['autostart', autostartWords(definition.autostart)],
+    ['after', definition.after.join(', ')],
     ['restart', restartWords(restart)],
+    ['hooks', hookWords(definition)],
     [
       'stop',
       `${stop.signal === 'auto' ? 'as its init wants it' : stop.signal}, killed after ${formatDuration(stop.timeout)}`,
@@ -164,6 +166,21 @@ function limitWords(definition: Definition): string {
 
 function restartWords({policy, max, window}: Definition['restart']): string {
   return policy === 'no' ? 'no' : `${policy}, at most ${max} times in ${formatDuration(window)}`
+}
+
+function autostartWords({enabled, delay}: Definition['autostart']): string {
+  if (!enabled) return 'no'
+  return delay === 0 ? 'yes' : `yes, after ${formatDuration(delay)}`
+}
+
+/** `preStart: /usr/local/sbin/note started`, one a line; what is not set is not there. */
+function hookWords({hooks: {timeout, ...programs}}: Definition): string {
+  const lines = Object.entries(programs).filter(([, argv]) => argv.length > 0)
+  if (lines.length === 0) return ''
+  return lines
+    .map(([hook, argv]) => `${hook}: ${argv.join(' ')}`)
+    .concat(`each at most ${formatDuration(timeout)}`)
+    .join('\n')
 }
 
 function mountWords({source, target, readonly, optional, options}: Definition['mounts'][number]): string {

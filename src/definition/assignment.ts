@@ -124,7 +124,9 @@ function isText(steps: readonly Step[], value: string): boolean {
   const kind = kindAt(schemaPath(steps))
   if (kind?.kind === 'text' || kind?.kind === 'choice' || kind?.kind === 'spelled') return true
   if (kind?.kind === 'either') return !value.trimStart().startsWith('[')
-  return kind?.kind === 'section' && kind.short !== undefined && !value.trimStart().startsWith('{')
+  if (kind?.kind !== 'section' || kind.short === undefined || kind.keys[kind.short]?.is.kind === 'flag')
+    return false
+  return !value.trimStart().startsWith('{')
 }
 
 function lowerFirst(text: string): string {

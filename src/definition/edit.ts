@@ -253,7 +253,7 @@ function withPlain(data: Plain, steps: readonly Step[], value: Plain, here: read
   }
   const kind = kindAt(schemaPath(here))
   const short = kind?.kind === 'section' ? kind.short : undefined
-  const isShort = short !== undefined && (typeof data === 'string' || typeof data === 'number')
+  const isShort = short !== undefined && ['string', 'number', 'boolean'].includes(typeof data)
   const record = isShort ? {[short]: data} : isRecord(data) ? data : {}
   return {...record, [step]: withPlain(record[step], rest, value, [...here, step])}
 }

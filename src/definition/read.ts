@@ -431,6 +431,7 @@ function expected(kind: Kind): string {
       const keys = Object.keys(kind.keys)
       const short = kind.short === undefined ? undefined : kind.keys[kind.short]?.is
       if (short?.kind === 'choice') return `${Object.keys(short.values).join(', ')} or a mapping`
+      if (short?.kind === 'flag') return 'true, false or a mapping'
       if (short) return 'a name or a mapping'
       return keys.length > 5 ? 'a mapping of keys to values' : `a mapping (${keys.join(', ')})`
     }

@@ -148,7 +148,7 @@ function typeOf(kind: Kind): string {
       return 'a mapping of names to values'
     case 'section': {
       const short = kind.short === undefined ? undefined : kind.keys[kind.short]?.is
-      if (short?.kind === 'choice') return `${typeOf(short)}, or a mapping`
+      if (short?.kind === 'choice' || short?.kind === 'flag') return `${typeOf(short)}, or a mapping`
       return short === undefined ? 'a mapping' : 'a name or a mapping'
     }
     case 'either':

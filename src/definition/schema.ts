@@ -6,6 +6,7 @@
 import {ALLOW} from './allow.ts'
 import {CAPABILITIES} from './capabilities.ts'
 import * as check from './checks.ts'
+import {hooks} from './hook-keys.ts'
 import {
   bytes,
   choice,
@@ -26,6 +27,7 @@ import {
 import {NAME_PATTERN} from './names.ts'
 import {network, project} from './network-keys.ts'
 import {networkWord} from './network-words.ts'
+import {after, autostart} from './order-keys.ts'
 import {enforce, limits, profiles, resources, sysctl} from './resource-keys.ts'
 
 const SECOND = 1000
@@ -332,11 +334,17 @@ export const definitionSchema = section(
         change: 'restart',
       },
     ),
-    autostart: key(flag, {
-      says: 'Start the server when the host boots.',
-      example: 'true',
+    after: key(after, {
+      says: 'Servers of this host that come before this one: `vps boot` and `vps apply` start it once these are up (ready and, where they have a `health` check, healthy), and `vps shutdown` stops it before them. `vps start` looks at no order.',
+      example: '[db1, cache1]',
       change: 'live',
-      default: false,
+      default: [],
+      aka: ['depends_on', 'depends', 'dependsOn', 'requires', 'wants', 'needs', 'order', 'startup'],
+    }),
+    autostart: group(autostart, {
+      says: 'Whether `vps boot` starts the server, which the service of `vps install-service` runs when the host boots. A server without it comes up again too if it ran when the host went down and `restart.policy` is not `no`.',
+      example: '{enabled: true, delay: 5s}',
+      change: 'live',
       aka: ['onboot', 'boot', 'enabled'],
     }),
     stop: group(
@@ -365,6 +373,12 @@ export const definitionSchema = section(
       }),
       {says: 'How the server is stopped.', example: '{timeout: 2m}', change: 'live'},
     ),
+    hooks: group(hooks, {
+      says: 'Programs of the host that are run when something happens to the server: each a list, the absolute path of a program of root and its arguments, without a shell. They learn which server it is from `VPS_NAME` and others in their environment, and from JSON on standard input.',
+      example: '{postStart: [/usr/local/sbin/note, started], timeout: 10s}',
+      change: 'live',
+      aka: ['hook', 'scripts', 'actions', 'exec.created', 'hookscript', 'triggers'],
+    }),
     console: group(
       section({
         size: key(bytes(4 * KIB, GIB), {

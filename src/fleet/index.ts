@@ -3,3 +3,13 @@
  * would change, applying it, and the order in which servers start and stop; what one server needs is the server room's.
  */
 export {FleetHost} from './host.ts'
+export {
+  inOrder,
+  type Ordered,
+  type OrderOptions,
+  type Outcome,
+  orderOf,
+  reversed,
+  type Turn,
+} from './order.ts'
+export type {Release} from './slots.ts'

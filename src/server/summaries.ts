@@ -138,7 +138,7 @@ function summarise(paths: HostPaths, name: string, lookup: ProfileLookup): Summa
   return {
     template: template.name,
     tags,
-    autostart,
+    autostart: autostart.enabled,
     hostname,
     project,
     links: network.mode === 'links' ? links : [],

@@ -1,4 +1,5 @@
 import {formatDuration} from '../../units.ts'
+import {pathCheck} from '../checks.ts'
 import {signalNumber} from '../signals.ts'
 import {quote} from '../words.ts'
 import type {Rule} from './rule.ts'
@@ -47,6 +48,40 @@ export const restartLimitsNeedAPolicy: Rule = ({definition, report, written}) =>
       `restart.${name} has no effect while restart.policy is no`,
       'set policy to on-failure or always',
     )
+  }
+}
+
+export const afterIsNotItself: Rule = ({definition, expectedName, report}) => {
+  const name = expectedName ?? definition.name
+  for (const [index, other] of definition.after.entries()) {
+    if (other === '') continue
+    if (other === name)
+      report('error', ['after', index], `server ${name} cannot come after itself`, 'remove it')
+    else if (definition.after.indexOf(other) < index)
+      report('warning', ['after', index], `server ${other} is named twice in after`)
+  }
+}
+
+export const delayNeedsAutostart: Rule = ({definition, report, written}) => {
+  const {enabled, delay} = definition.autostart
+  if (enabled || delay === 0 || !written(['autostart', 'delay'])) return
+  report(
+    'warning',
+    ['autostart', 'delay'],
+    'autostart.delay has no effect without autostart.enabled',
+    'write {enabled: true, delay: …}',
+  )
+}
+
+const HOOKS = ['preStart', 'postStart', 'preStop', 'postStop', 'onFailure'] as const
+
+export const hooksAreProgramsOfTheHost: Rule = ({definition, report}) => {
+  for (const hook of HOOKS) {
+    const [program] = definition.hooks[hook]
+    const complaint = program === undefined ? undefined : pathCheck(program)
+    if (complaint === undefined) continue
+    const way = 'a hook is a program of the host, without a shell: write its path in full'
+    report('error', ['hooks', hook, 0], `hooks.${hook}[0] ${complaint.says}`, way)
   }
 }
 
