@@ -1,9 +1,9 @@
 import {string as word} from '@oclif/core/args'
-import {boolean, string} from '@oclif/core/flags'
+import {boolean} from '@oclif/core/flags'
 import {Host, type ServerView} from '../src/server/index.ts'
-import {type Column, type Paint, paintState, percent, since, table, VpsCommand} from '../src/ui/index.ts'
+import {type Column, type Paint, paintState, percent, ServersCommand, since, table} from '../src/ui/index.ts'
 
-export default class List extends VpsCommand {
+export default class List extends ServersCommand {
   static override summary = 'List servers: state, template, init, how long they are up, tags.'
   static override description =
     `States: running, starting, stopping, paused, stopped; crashed (its supervisor died, and the server with it); defined (there is a definition, but \`vps create\` was not run yet); invalid (the definition has errors, see \`vps show\`).
@@ -11,19 +11,19 @@ export default class List extends VpsCommand {
 A star after the state: the server runs without some of its limits, because this host cannot enforce them.
 
 INIT-PID is the host's number of the server's first process.`
-  static override usage = '[NAME…] [--tag T] [--pressure]'
+  static override usage = '[NAME…] [--tag T] [--project P] [--state S] [--fleet F] [--pressure]'
   static override examples = [
     'vps list',
     'vps list --tag web',
+    {description: 'patterns are quoted', command: `vps list 'lab-0[0-9]' --state running`},
     {
       description: 'names of all running servers',
-      command: `vps list --json | jq -r '.[] | select(.state == "running").name'`,
+      command: `vps list --state running --json | jq -r '.[].name'`,
     },
   ]
   static override strict = false
   static override args = {names: word({description: 'Only these servers.'})}
   static override flags = {
-    tag: string({description: 'Only servers that have this tag.', helpValue: 'T'}),
     pressure: boolean({
       description:
         'Also show the share of the last 10 seconds in which processes waited for CPU, memory and I/O.',
@@ -33,16 +33,15 @@ INIT-PID is the host's number of the server's first process.`
   async run(): Promise<void> {
     const parsed = await this.parse(List)
     const names = this.settle(parsed)
-    const {tag, pressure} = parsed.flags
+    const {pressure} = parsed.flags
+    const selected = this.allUnlessChosen(names, parsed.flags)
     const host = await Host.open()
-    const servers = await host.list({
-      ...(names.length > 0 && {names}),
-      ...(tag !== undefined && {tag}),
-      pressure: pressure || this.json,
-    })
+    const servers = await host.list({...selected, pressure: pressure || this.json})
     await this.answer(servers, () =>
       servers.length === 0
-        ? 'There are no servers. Make one: vps create NAME'
+        ? selected.all
+          ? 'There are no servers. Make one: vps create NAME'
+          : 'No server is like that.'
         : `${listTable(servers, pressure, this.paint)}${starNote(servers)}`,
     )
   }

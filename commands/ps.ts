@@ -1,13 +1,12 @@
 import {string as word} from '@oclif/core/args'
-import {string} from '@oclif/core/flags'
 import {Host} from '../src/server/index.ts'
-import {table, VpsCommand} from '../src/ui/index.ts'
+import {ServersCommand, table} from '../src/ui/index.ts'
 
-export default class Ps extends VpsCommand {
+export default class Ps extends ServersCommand {
   static override summary = 'List the processes of servers: host pid, guest pid, server, user, command.'
   static override description =
     'PID is what the host calls the process, GUEST-PID what it is called inside its server. Without a name: those of all running servers. The command is what the process says of itself.'
-  static override usage = '[NAME…] [--tag T]'
+  static override usage = '[NAME…] [--tag T] [--project P]'
   static override examples = [
     'vps ps',
     'vps ps web1',
@@ -18,20 +17,12 @@ export default class Ps extends VpsCommand {
   ]
   static override strict = false
   static override args = {names: word({description: 'Only these servers.'})}
-  static override flags = {
-    tag: string({description: 'Only servers that have this tag.', helpValue: 'T'}),
-  }
 
   async run(): Promise<void> {
     const parsed = await this.parse(Ps)
     const names = this.settle(parsed)
-    const {tag} = parsed.flags
     const host = await Host.open()
-    const chosen = tag === undefined ? names : await host.resolve({names, tag})
-    const rows =
-      tag !== undefined && chosen.length === 0
-        ? []
-        : await host.processes(chosen.length > 0 ? chosen : undefined)
+    const rows = await host.processes(this.allUnlessChosen(names, parsed.flags))
     await this.answer(rows, () =>
       table(
         rows,

@@ -1,14 +1,15 @@
 import {string as word} from '@oclif/core/args'
 import {parseAssignments} from '../src/definition/index.ts'
 import {ExitCode, VpsError} from '../src/errors.ts'
+import {isPattern} from '../src/patterns.ts'
 import {Host} from '../src/server/index.ts'
-import {changeText, notice, VpsCommand} from '../src/ui/index.ts'
+import {changeText, isNarrowed, notice, type SelectionFlags, ServersCommand} from '../src/ui/index.ts'
 
-export default class SetKeys extends VpsCommand {
-  static override summary = 'Change keys of a definition.'
+export default class SetKeys extends ServersCommand {
+  static override summary = 'Change keys of definitions.'
   static override description =
     'Comments and layout of the file stay as they are. Says which changes are in effect at once and which wait for the next start. Values are YAML; `list+=item` appends to a list; `key=` or `key-` alone takes the key out, so that its default holds. A change that makes the definition invalid is refused.'
-  static override usage = 'NAME key=value…'
+  static override usage = ['NAME… key=value…', '--all | --tag T | --project P | --state S key=value…']
   static override examples = [
     'vps set web1 hostname=web1.example.net',
     'vps set web1 restart.policy=always restart.max=10',
@@ -18,23 +19,51 @@ export default class SetKeys extends VpsCommand {
     },
     {description: 'one more mount', command: `vps set web1 'mounts+={source: /srv/web1, target: /srv/www}'`},
     {description: 'back to the default', command: 'vps set web1 stop.timeout='},
+    {description: 'many servers', command: 'vps set --tag web autostart=true'},
   ]
   static override strict = false
   static override args = {
-    name: word({description: 'The server.', required: true}),
-    assignments: word({description: 'What to change: key=value.', required: true}),
+    names: word({description: 'Servers to change.'}),
+    assignments: word({description: 'What to change: key=value.'}),
   }
 
   async run(): Promise<void> {
-    const [name = '', ...words] = this.settle(await this.parse(SetKeys))
-    if (words.length === 0) {
-      throw new VpsError('WRONG_USE', 'there is nothing to set', {
-        exitCode: ExitCode.wrongUse,
-        suggestions: [`vps set ${name} key=value`],
-      })
-    }
+    const parsed = await this.parse(SetKeys)
+    const {flags} = parsed
+    const {names, assignments} = split(this.settle(parsed), flags)
+    if (assignments.length === 0) throw nothingToSet(names[0])
+    const [name = ''] = names
+    const changes = parseAssignments(assignments)
     const host = await Host.open({notice})
-    const report = await host.set(name, parseAssignments(words))
-    await this.answer(report, () => changeText(report))
+    if (names.length === 1 && !isPattern(name) && !flags.all && !isNarrowed(flags)) {
+      const report = await host.set(name, changes)
+      return await this.answer(report, () => changeText(report))
+    }
+    await this.each(
+      await this.chosen(host, names, flags),
+      one => host.set(one, changes),
+      report => changeText(report),
+    )
   }
+}
+
+/**
+ * The first word names a server, unless flags select them. Of the words after it those are names that look like no assignment,
+ * up to the first that does.
+ */
+function split(
+  words: readonly string[],
+  flags: SelectionFlags,
+): {readonly names: readonly string[]; readonly assignments: readonly string[]} {
+  const atLeast = flags.all === true || isNarrowed(flags) ? 0 : 1
+  const first = words.findIndex((text, index) => index >= atLeast && /=|-$/.test(text))
+  const count = first === -1 ? atLeast : first
+  return {names: words.slice(0, count), assignments: words.slice(count)}
+}
+
+function nothingToSet(name = 'NAME'): VpsError {
+  return new VpsError('WRONG_USE', 'there is nothing to set', {
+    exitCode: ExitCode.wrongUse,
+    suggestions: [`vps set ${name} key=value`],
+  })
 }

@@ -9,21 +9,21 @@ import {
   notice,
   type Paint,
   percent,
+  ServersCommand,
   showPages,
   table,
-  VpsCommand,
 } from '../src/ui/index.ts'
 
 /** Letters that choose an order, on a terminal. */
 const KEYS: Readonly<Record<string, TopOrder>> = {c: 'cpu', m: 'memory', p: 'pids', i: 'io', n: 'name'}
 
-export default class Top extends VpsCommand {
+export default class Top extends ServersCommand {
   static override summary = 'Watch what running servers use: CPU, memory, processes, I/O, pressure.'
   static override description =
     `CPU: 100% is one processor kept busy. PRESSURE: the share of the last 10 seconds in which processes had to wait for CPU, memory and I/O. A dash: this host can't tell, for it lacks the controller.
 
 On a terminal the page is drawn in place; the keys c, m, p, i and n sort by CPU, memory, processes, I/O and name, q ends. Elsewhere one table follows the other, with --json one object a line.`
-  static override usage = '[NAME…] [--tag T] [--sort KEY] [--interval D] [--iterations N]'
+  static override usage = '[NAME…] [--tag T] [--project P] [--sort KEY] [--interval D] [--iterations N]'
   static override examples = [
     'vps top',
     'vps top --sort memory --interval 10s',
@@ -35,7 +35,6 @@ On a terminal the page is drawn in place; the keys c, m, p, i and n sort by CPU,
   static override strict = false
   static override args = {names: word({description: 'Only these servers.'})}
   static override flags = {
-    tag: string({description: 'Only servers that have this tag.', helpValue: 'T'}),
     sort: string({
       description: 'What to sort by, the largest first.',
       helpValue: 'KEY',
@@ -49,12 +48,12 @@ On a terminal the page is drawn in place; the keys c, m, p, i and n sort by CPU,
   async run(): Promise<void> {
     const parsed = await this.parse(Top)
     const names = this.settle(parsed)
-    const {tag, interval, iterations} = parsed.flags
+    const {interval, iterations} = parsed.flags
+    const selected = this.allUnlessChosen(names, parsed.flags)
     const host = await Host.open({notice})
     let order = parsed.flags.sort as TopOrder
     const sorted = async function* (signal: AbortSignal): AsyncGenerator<TopReport> {
-      const filter = {...(names.length > 0 && {names}), ...(tag !== undefined && {tag})}
-      for await (const report of host.top({...filter, intervalMs: interval, signal}))
+      for await (const report of host.top({...selected, intervalMs: interval, signal}))
         yield {...report, servers: sortTop(report.servers, order)}
     }
     await showPages({

@@ -1,7 +1,13 @@
 import {string as word} from '@oclif/core/args'
 import {boolean, string} from '@oclif/core/flags'
 import {Host} from '../src/server/index.ts'
-import {notice, ServersCommand, trafficMonthTable, trafficTable} from '../src/ui/index.ts'
+import {
+  notice,
+  type SelectionFlags,
+  ServersCommand,
+  trafficMonthTable,
+  trafficTable,
+} from '../src/ui/index.ts'
 
 export default class Traffic extends ServersCommand {
   static override summary = 'Show what servers have sent and received.'
@@ -53,7 +59,7 @@ export default class Traffic extends ServersCommand {
     }
   }
 
-  async #reset(names: readonly string[], flags: {all?: boolean; tag?: string | undefined}): Promise<void> {
+  async #reset(names: readonly string[], flags: SelectionFlags): Promise<void> {
     const host = await Host.open({notice})
     await this.each(
       await this.chosen(host, names, flags),

@@ -9,6 +9,7 @@ import {
   notice,
   refusalTable,
   type Selected,
+  type SelectionFlags,
   ServersCommand,
   showPages,
   usagePage,
@@ -125,7 +126,7 @@ export default class Usage extends ServersCommand {
     await this.answer(found, () => (found.length === 0 ? 'Nothing was used.' : monthTable(found, this.paint)))
   }
 
-  async #reset(names: readonly string[], flags: {all?: boolean; tag?: string | undefined}): Promise<void> {
+  async #reset(names: readonly string[], flags: SelectionFlags): Promise<void> {
     const host = await Host.open({notice})
     await this.each(
       await this.chosen(host, names, flags),

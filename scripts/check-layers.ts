@@ -12,7 +12,7 @@ const root = join(import.meta.dirname, '..')
 
 /** From the bottom to the top; a room may import those of lower floors. */
 const FLOORS: readonly (readonly string[])[] = [
-  ['errors', 'ip', 'nearest', 'units', 'yaml'],
+  ['errors', 'ip', 'nearest', 'patterns', 'units', 'yaml'],
   ['native'],
   ['definition', 'host'],
   ['security', 'resources', 'storage'],

@@ -2,6 +2,7 @@
  * The host room: where things are, what this kernel can do, how files are written so that a power cut does no harm,
  * who may change a server now (locks), which id ranges are taken, and what the admin configured in host.yaml.
  */
+export {aborted, pause, throwIfAborted} from './abort.ts'
 export {
   makeDirectory,
   removeTemporaries,

@@ -2,8 +2,8 @@ import {constants} from 'node:fs'
 import {type FileHandle, open, stat, unlink} from 'node:fs/promises'
 import {dirname} from 'node:path'
 import process from 'node:process'
-import {setTimeout as sleep} from 'node:timers/promises'
 import {flock} from '../native/index.ts'
+import {throwIfAborted, pause as waitFor} from './abort.ts'
 import {makeDirectory} from './atomic.ts'
 import {ifMissing, writeError} from './errno.ts'
 import {type HostPaths, serverPaths} from './paths.ts'
@@ -22,6 +22,8 @@ export interface LockOptions {
   readonly progress?: Progress | undefined
   /** How the locked thing is called in messages: `server web1`. */
   readonly what: string
+  /** Gives up waiting. */
+  readonly signal?: AbortSignal | undefined
 }
 
 const SAY_AFTER_MS = 300
@@ -33,8 +35,9 @@ export async function lockServer(
   name: string,
   verb: string,
   progress?: Progress,
+  signal?: AbortSignal,
 ): Promise<Lock> {
-  return await lockFile(serverPaths(paths, name).lock, {verb, progress, what: `server ${name}`})
+  return await lockFile(serverPaths(paths, name).lock, {verb, progress, signal, what: `server ${name}`})
 }
 
 /**
@@ -43,7 +46,11 @@ export async function lockServer(
  * The wait polls: a flock that blocks would hold a thread of libuv's small pool, and the holder, who may be in this very
  * process, needs that pool to finish.
  */
-export async function lockFile(path: string, {verb, what, progress = silent}: LockOptions): Promise<Lock> {
+export async function lockFile(
+  path: string,
+  {verb, what, progress = silent, signal}: LockOptions,
+): Promise<Lock> {
+  throwIfAborted(signal, `${verb}: ${what}`)
   await makeDirectory(dirname(path), 0o700)
   const start = performance.now()
   let said = false
@@ -57,7 +64,7 @@ export async function lockFile(path: string, {verb, what, progress = silent}: Lo
       said = true
       progress(`waiting for ${what}: ${await holder(path)}`)
     }
-    await sleep(pause)
+    await waitFor(pause, signal, `${verb}: ${what}`)
   }
 }
 

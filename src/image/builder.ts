@@ -15,6 +15,7 @@ export interface BuildContext {
   /** A directory for scratch files beside it; both are gone if the build fails. */
   readonly scratch: string
   readonly progress: Progress
+  readonly signal: AbortSignal | undefined
 }
 
 /** A build thought through: nothing is made yet, but it is known what it will be made of. */

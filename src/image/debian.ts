@@ -62,7 +62,7 @@ async function bootstrap(
   sources: readonly AptSource[],
   context: BuildContext,
 ): Promise<void> {
-  const {rootfs, scratch, progress} = context
+  const {rootfs, scratch, progress, signal} = context
   const list = join(scratch, 'debian.sources')
   await writeFile(list, renderSources(sources))
   await mkdir(join(scratch, 'tmp'), {mode: 0o777})
@@ -82,6 +82,7 @@ async function bootstrap(
   ]
   try {
     await runIsolated({
+      signal,
       command: ['sh', '-c', BOOTSTRAP, 'sh', rootfs, scratch, ...command.slice(1)],
       env: await proxies(),
       onLine: line => {

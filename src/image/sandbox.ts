@@ -21,15 +21,17 @@ export interface Run {
   readonly env?: Readonly<Record<string, string>>
   /** Called with every line on standard error. */
   readonly onLine?: (line: string) => void
+  /** Kills it, and with it all that it has started. */
+  readonly signal?: AbortSignal | undefined
 }
 
 /** Runs `command` in mount and pid namespaces of its own. @throws VpsError PROGRAM_FAILED with the last lines it wrote */
-export async function runIsolated({command, env = {}, onLine}: Run): Promise<void> {
+export async function runIsolated({command, env = {}, onLine, signal}: Run): Promise<void> {
   const [file, args] = isolated(
     ['--mount-proc', '--'],
     ['sh', '-c', 'umask 022; exec "$@"', 'sh', ...command],
   )
-  const program = execa(file, args, {...quiet(env), stdin: 'ignore'})
+  const program = execa(file, args, {...quiet(env), ...killedBy(signal), stdin: 'ignore'})
   await finished(program, command[0] ?? '', onLine)
 }
 
@@ -44,7 +46,7 @@ export interface ConfinedRun extends Run {
 export async function runConfined(run: ConfinedRun): Promise<void> {
   const [file, args] = confined(run)
   await finished(
-    execa(file, args, {...quiet(run.env), stdin: {file: run.input}}),
+    execa(file, args, {...quiet(run.env), ...killedBy(run.signal), stdin: {file: run.input}}),
     run.command[0] ?? '',
     run.onLine,
   )
@@ -134,6 +136,10 @@ function quiet(env: Readonly<Record<string, string>> = {}) {
 
 interface Program extends Promise<unknown> {
   readonly stderr: Readable
+}
+
+function killedBy(signal: AbortSignal | undefined) {
+  return signal === undefined ? {} : ({cancelSignal: signal, killSignal: 'SIGKILL'} as const)
 }
 
 const KEPT_LINES = 20

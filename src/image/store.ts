@@ -9,10 +9,10 @@ import {
   ifMissing,
   lockFile,
   makeDirectory,
-  type Progress,
   renameDurable,
   requirePrivilege,
   silent,
+  throwIfAborted,
   writeError,
   writeFileAtomic,
 } from '../host/index.ts'
@@ -93,10 +93,10 @@ export function imageExists(paths: HostPaths, id: string): boolean {
  * creator writes its record first and looks for the image then. So at least one of the two sees the other.
  */
 export async function removeImage(id: string, options: ImageOptions): Promise<void> {
-  const {paths, progress} = options
+  const {paths} = options
   await requirePrivilege('remove an image')
   await showImage(id, options)
-  await using lock = await lockImage(paths, id, 'remove image', progress)
+  await using lock = await lockImage(paths, id, 'remove image', options)
   await sweep(paths, id)
   await moveAway(paths, id)
   await sweep(paths, id)
@@ -169,15 +169,15 @@ async function planAnew(template: TemplateChoice, options: ImageOptions): Promis
 }
 
 async function buildLocked(planned: Planned, options: ImageOptions, anew: boolean): Promise<ImageInfo> {
-  const {paths, progress = silent} = options
+  const {paths} = options
   await makeDirectory(paths.images, 0o700)
-  await using lock = await lockImage(paths, planned.id, 'build image', progress)
+  await using lock = await lockImage(paths, planned.id, 'build image', options)
   await sweep(paths)
   await sweep(paths, planned.id)
   const existing = await readImage(paths, planned.id)
   if (existing !== undefined && !anew) return existing
   if (existing !== undefined) await refuseIfUsed(paths, planned.id)
-  await build(planned, paths, progress)
+  await build(planned, options)
   await lock.remove()
   const image = await readImage(paths, planned.id)
   if (image === undefined)
@@ -185,7 +185,7 @@ async function buildLocked(planned: Planned, options: ImageOptions, anew: boolea
   return image
 }
 
-async function build(planned: Planned, paths: HostPaths, progress: Progress): Promise<void> {
+async function build(planned: Planned, {paths, progress = silent, signal}: ImageOptions): Promise<void> {
   const {id, prepared, request, digest} = planned
   const directory = join(paths.images, `${BUILDING}${id}-${process.pid}`)
   await using undo = new AsyncDisposableStack()
@@ -197,8 +197,10 @@ async function build(planned: Planned, paths: HostPaths, progress: Progress): Pr
   await makeDirectory(scratch, 0o700)
   progress(`building image ${id}`)
   try {
-    await prepared.build({rootfs, scratch, progress})
+    await prepared.build({rootfs, scratch, progress, signal})
+    throwIfAborted(signal, `build image ${id}`)
   } catch (error) {
+    throwIfAborted(signal, `build image ${id}`)
     throw await buildError(request.recipe.name, rootfs, error)
   }
   await removeRoot(scratch)
@@ -281,9 +283,9 @@ async function lockImage(
   paths: HostPaths,
   id: string,
   verb: string,
-  progress: Progress | undefined,
+  {progress, signal}: Pick<ImageOptions, 'progress' | 'signal'>,
 ): ReturnType<typeof lockFile> {
-  return await lockFile(join(paths.locks, `image-${id}.lock`), {verb, progress, what: `image ${id}`})
+  return await lockFile(join(paths.locks, `image-${id}.lock`), {verb, progress, signal, what: `image ${id}`})
 }
 
 async function readImage(paths: HostPaths, id: string): Promise<ImageInfo | undefined> {

@@ -66,13 +66,13 @@ async function buildTarball(
   progress(`checking ${archive.file}`)
   const summary = await checkArchive(archive, {bytes: Math.min(room, limit), entries: MOST_ENTRIES})
   progress(`unpacking ${summary.entries} entries`)
-  await unpack(archive, rootfs)
+  await unpack(archive, context)
   await unwrap(context)
   await writeTree(rootfs, recipeEntries(recipe, rootNames(rootfs)))
 }
 
 /** GNU tar, which restores what the npm package can not: owners, special files, ACLs, attributes, holes. */
-async function unpack({file, decompress}: Archive, rootfs: string): Promise<void> {
+async function unpack({file, decompress}: Archive, {rootfs, signal}: BuildContext): Promise<void> {
   const command = [
     'tar',
     '--extract',
@@ -92,7 +92,7 @@ async function unpack({file, decompress}: Archive, rootfs: string): Promise<void
     '--warning=no-unknown-keyword',
   ]
   try {
-    await runConfined({command, input: file, target: rootfs})
+    await runConfined({command, input: file, target: rootfs, signal})
   } catch (error) {
     throw await unpackError(file, rootfs, error)
   }

@@ -42,6 +42,8 @@ export interface TemplateChoice {
 export interface ImageOptions {
   readonly paths: HostPaths
   readonly progress?: Progress | undefined
+  /** Calls a build off; what it made is removed. */
+  readonly signal?: AbortSignal | undefined
   /** Directory that relative paths in parameters are relative to; default: the working directory. */
   readonly directory?: string | undefined
 }

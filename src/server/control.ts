@@ -3,6 +3,7 @@ import {connect, type Socket} from 'node:net'
 import {basename, dirname} from 'node:path'
 import {createInterface} from 'node:readline'
 import {VpsError} from '../errors.ts'
+import {aborted, throwIfAborted} from '../host/index.ts'
 
 /** The version of the protocol, first word of every request. */
 const PROTOCOL = 'vps1'
@@ -18,27 +19,36 @@ export interface RequestOptions {
   readonly onLine?: (line: string) => void
   /** Gives up after this many milliseconds; default 10 s. 0: never. */
   readonly timeoutMs?: number
+  /** Hangs up; the supervisor goes on with what it was asked for. */
+  readonly signal?: AbortSignal | undefined
+  /** What is called off by it, for the error: `stop web1`. */
+  readonly what?: string
 }
 
 /**
  * One request to a supervisor; resolves with the lines of the answer when the supervisor closes the connection.
- * @throws VpsError CONTROL_REFUSED when it answers with an error, CONTROL_TIMEOUT; errors of connect(2) as they are
+ * @throws VpsError CONTROL_REFUSED when it answers with an error, CONTROL_TIMEOUT; ABORTED; errors of connect(2) as they are
  */
 export async function request(
   path: string,
   words: readonly string[],
-  {onLine, timeoutMs = 10_000}: RequestOptions = {},
+  {onLine, timeoutMs = 10_000, signal, what = words[0] ?? ''}: RequestOptions = {},
 ): Promise<string[]> {
+  throwIfAborted(signal, what)
   const socket = await dial(path)
   const timer =
     timeoutMs > 0 && timeoutMs <= LONGEST_TIMER
       ? setTimeout(() => socket.destroy(noAnswer(words, timeoutMs)), timeoutMs)
       : undefined
+  const hangUp = () => socket.destroy(signal && aborted(signal, what))
+  signal?.addEventListener('abort', hangUp, {once: true})
   try {
+    throwIfAborted(signal, what)
     socket.write(`${[PROTOCOL, ...words].join('\t')}\n`)
     return await readAnswer(socket, onLine)
   } finally {
     clearTimeout(timer)
+    signal?.removeEventListener('abort', hangUp)
     socket.destroy()
   }
 }

@@ -10,6 +10,7 @@ import {
   renameDurable,
   serverPaths,
   takeIdSlot,
+  throwIfAborted,
   writeFileAtomic,
 } from '../host/index.ts'
 import {ensureImage, imageExists} from '../image/index.ts'
@@ -46,7 +47,8 @@ export async function create(
   name: string,
   {fleet, ...source}: CreateSource,
 ): Promise<void> {
-  const {paths, config, progress} = context
+  const {paths, config, progress, signal} = context
+  const off = () => throwIfAborted(signal, `create ${name}`)
   const files = serverPaths(paths, name)
   if (existsSync(files.storage))
     throw wrongState(`server ${name} exists already`, `see it with \`vps show ${name}\``)
@@ -54,8 +56,10 @@ export async function create(
   const image = await ensureImage(draft.loaded.definition.template, {
     paths,
     progress,
+    signal,
     directory: draft.directory,
   })
+  off()
 
   await using undo = new AsyncDisposableStack() // runs unless moved: undone on any failure
   const journal = creatingPath(paths, name)
@@ -68,6 +72,7 @@ export async function create(
     throw new VpsError('IMAGE_GONE', `image ${image.id} was just removed`, {suggestions: ['try again']})
   const claim = await claimAddresses(context, {name, storage: journal, loaded: draft.loaded})
   undo.defer(claim.undo)
+  off()
   await claim.settle()
   if (draft.text !== undefined) {
     undo.defer(async () => await rm(files.definition, {force: true}))

@@ -24,7 +24,7 @@ import {destroy} from './destroy.ts'
 import {pause, resume} from './freeze.ts'
 import {findLeftovers, leftoversCheck, repairAll, unseenLeftovers} from './leftovers.ts'
 import type {LimitOptions} from './limits.ts'
-import {type ListFilter, list, resolveNames, type Selection, serverNames} from './list.ts'
+import {type ListFilter, list, resolveNames, type Selection} from './list.ts'
 import {type LogOptions, logs} from './logs.ts'
 import {months, type ServerMonth} from './months.ts'
 import {checkNetwork, type NetworkDifference, networkChecks} from './network/check.ts'
@@ -62,12 +62,19 @@ import type {
 import {refusals, resetUsage, type ServerRefusal, type ServerUsage, usage} from './usage.ts'
 import {type VerifyOptions, type VerifyReport, verify} from './verify.ts'
 
-/** What every verb takes: who is told what it does. */
+/** What every verb takes: who is told what it does, and who may call it off. */
 export interface VerbOptions {
   readonly progress?: Progress | undefined
+  /**
+   * Calls the verb off: before it has the server's lock, between its steps, while it waits for something. It then throws
+   * ABORTED and leaves what a failure leaves: nothing half done.
+   */
+  readonly signal?: AbortSignal | undefined
 }
 
-export interface HostOptions extends VerbOptions {
+export interface HostOptions {
+  /** Told what every verb does that is not given a `progress` of its own. */
+  readonly progress?: Progress | undefined
   /** Prefixes /etc/vps, /var/lib/vps and /run/vps; default: `VPS_ROOT`, else the real host. */
   readonly root?: string | undefined
   /** Told what verbs found that nobody asked for: a supervisor that died, a command that was cut off. */
@@ -111,11 +118,12 @@ export class Host {
     {
       start: started,
       progress,
+      signal,
       allowUnenforced,
       ...source
     }: CreateSource & VerbOptions & LimitOptions & {readonly start?: boolean | undefined} = {},
   ): Promise<ServerView> {
-    const context = this.context(progress)
+    const context = this.context(progress, signal)
     await using _session = await openSession(context, 'create', name)
     await create(context, name, source)
     if (started) await start(context, name, {allowUnenforced})
@@ -124,30 +132,36 @@ export class Host {
 
   /** Starts a server; with `wait`, returns when it says that it is up. */
   async start(name: string, options: StartOptions & VerbOptions = {}): Promise<StartReport> {
-    const context = this.context(options.progress)
+    const context = this.context(options.progress, options.signal)
     const report = await this.#locked(context, 'start', name, () => start(context, name, options))
     return options.wait ? await waitReady(context, report, options.timeoutMs) : report
   }
 
   /** What a start would do. */
   async explain(name: string, options: LimitOptions & VerbOptions = {}): Promise<ExplainedPlan> {
-    const context = this.context(options.progress)
+    const context = this.context(options.progress, options.signal)
     requireServer(context, name)
     const {plan} = await planStart(context, name, {...options, dryRun: true})
     return {...plan, text: explain(plan)}
   }
 
   async stop(name: string, options: StopOptions & VerbOptions = {}): Promise<StopReport> {
-    const context = this.context(options.progress)
+    const context = this.context(options.progress, options.signal)
     return await this.#locked(context, 'stop', name, () => stop(context, name, options))
   }
 
   /** Stops a server and starts it from its present definition; one that does not run is started. */
   async restart(
     name: string,
-    {timeoutMs, wait, progress, ...limits}: Pick<StopOptions, 'timeoutMs'> & StartOptions & VerbOptions = {},
+    {
+      timeoutMs,
+      wait,
+      progress,
+      signal,
+      ...limits
+    }: Pick<StopOptions, 'timeoutMs'> & StartOptions & VerbOptions = {},
   ): Promise<StartReport> {
-    const context = this.context(progress)
+    const context = this.context(progress, signal)
     const report = await this.#locked(context, 'restart', name, async () => {
       if (readRun(this.paths, name).kind === 'alive') {
         await planStart(context, name, limits) // a definition that can't be started shall not stop what runs
@@ -159,22 +173,22 @@ export class Host {
   }
 
   /** Freezes all processes of a server. */
-  async pause(name: string, {progress}: VerbOptions = {}): Promise<void> {
-    const context = this.context(progress)
+  async pause(name: string, {progress, signal}: VerbOptions = {}): Promise<void> {
+    const context = this.context(progress, signal)
     await this.#locked(context, 'pause', name, () => pause(context, name))
   }
 
-  async resume(name: string, {progress}: VerbOptions = {}): Promise<void> {
-    const context = this.context(progress)
+  async resume(name: string, {progress, signal}: VerbOptions = {}): Promise<void> {
+    const context = this.context(progress, signal)
     await this.#locked(context, 'resume', name, () => resume(context, name))
   }
 
   /** Removes a server with its definition and all its files; a running one only with `force`, which stops it first. */
   async destroy(
     name: string,
-    {force, progress}: VerbOptions & {readonly force?: boolean | undefined} = {},
+    {force, progress, signal}: VerbOptions & {readonly force?: boolean | undefined} = {},
   ): Promise<void> {
-    const context = this.context(progress)
+    const context = this.context(progress, signal)
     await using session = await openSession(context, 'destroy', name)
     const finished = session.repaired.some(({kind}) => kind === 'destroying')
     if (finished && !isServer(this.paths, name)) return // that is what was asked for
@@ -182,8 +196,8 @@ export class Host {
     await destroy(context, name, force === true)
   }
 
-  async rename(from: string, to: string, {progress}: VerbOptions = {}): Promise<void> {
-    const context = this.context(progress)
+  async rename(from: string, to: string, {progress, signal}: VerbOptions = {}): Promise<void> {
+    const context = this.context(progress, signal)
     await using _session = await openSession(context, 'rename', from, to)
     requireServer(context, from)
     await rename(context, from, to)
@@ -193,15 +207,19 @@ export class Host {
   async set(
     name: string,
     assignments: readonly Assignment[],
-    {progress}: VerbOptions = {},
+    {progress, signal}: VerbOptions = {},
   ): Promise<SetReport> {
-    const context = this.context(progress)
+    const context = this.context(progress, signal)
     return await this.#locked(context, 'set', name, () => set(context, name, assignments))
   }
 
   /** Replaces a server's definition; an invalid one is refused. */
-  async replaceDefinition(name: string, text: string, {progress}: VerbOptions = {}): Promise<SetReport> {
-    const context = this.context(progress)
+  async replaceDefinition(
+    name: string,
+    text: string,
+    {progress, signal}: VerbOptions = {},
+  ): Promise<SetReport> {
+    const context = this.context(progress, signal)
     return await this.#locked(context, 'edit', name, () => replaceDefinition(context, name, text))
   }
 
@@ -213,10 +231,9 @@ export class Host {
     return await show(this.context(), name)
   }
 
-  /** The processes of servers, default: of all. */
-  async processes(names?: readonly string[]): Promise<ProcessRow[]> {
-    const known = names === undefined ? serverNames(this.paths) : await this.resolve({names})
-    return await processes(this.paths, known)
+  /** The processes of servers; default: of all. */
+  async processes(selection: Selection = {all: true}): Promise<ProcessRow[]> {
+    return await processes(this.paths, await this.resolve(selection))
   }
 
   /** What servers use, have used and were refused, sorted by name; default: all. */
@@ -225,8 +242,8 @@ export class Host {
   }
 
   /** Begins a server's counts and peaks anew. */
-  async resetUsage(name: string, {progress}: VerbOptions = {}): Promise<void> {
-    const context = this.context(progress)
+  async resetUsage(name: string, {progress, signal}: VerbOptions = {}): Promise<void> {
+    const context = this.context(progress, signal)
     await this.#locked(context, 'reset the usage of', name, () => resetUsage(context, name))
   }
 
@@ -251,8 +268,8 @@ export class Host {
   }
 
   /** Begins a server's counts of traffic anew. */
-  async resetTraffic(name: string, {progress}: VerbOptions = {}): Promise<void> {
-    const context = this.context(progress)
+  async resetTraffic(name: string, {progress, signal}: VerbOptions = {}): Promise<void> {
+    const context = this.context(progress, signal)
     await this.#locked(context, 'reset the traffic of', name, () => resetTraffic(context, name))
   }
 
@@ -263,7 +280,7 @@ export class Host {
 
   /** Proves the limits of a server by experiments in servers made for that; the server itself is not touched. */
   async verify(name: string, options: VerifyOptions & VerbOptions = {}): Promise<VerifyReport> {
-    const context = this.context(options.progress)
+    const context = this.context(options.progress, options.signal)
     requireServer(context, name)
     return await verify(context, name, options)
   }
@@ -333,8 +350,8 @@ export class Host {
   }
 
   /** Repairs what interrupted commands left of any server; returns the names of those that were looked at. */
-  async repairAll({progress}: VerbOptions = {}): Promise<string[]> {
-    return await repairAll(this.context(progress))
+  async repairAll({progress, signal}: VerbOptions = {}): Promise<string[]> {
+    return await repairAll(this.context(progress, signal))
   }
 
   /** The rules of a server's firewall and how often each has fit. */
@@ -358,14 +375,15 @@ export class Host {
   async checkNetwork({
     repair,
     progress,
+    signal,
   }: VerbOptions & {readonly repair?: boolean | undefined} = {}): Promise<NetworkDifference[]> {
     await requirePrivilege('network check')
-    return await checkNetwork(this.context(progress), repair === true)
+    return await checkNetwork(this.context(progress, signal), repair === true)
   }
 
-  /** What a verb is given: all of this host, and who is told of its progress. */
-  protected context(progress: Progress = this.#context.progress): Context {
-    return {...this.#context, progress}
+  /** What a verb is given: all of this host, who is told of its progress, and who may call it off. */
+  protected context(progress: Progress = this.#context.progress, signal?: AbortSignal): Context {
+    return {...this.#context, progress, signal}
   }
 
   async #locked<Result>(

@@ -15,6 +15,7 @@ export type {ServerMonth} from './months.ts'
 export {type NetworkDifference, sentence as differenceText} from './network/check.ts'
 export type {FirewallRule, FirewallView} from './network/firewall.ts'
 export type {EffectiveDefinition, ProfileDetails, ProfileView} from './profiles.ts'
+export type {ServerFilter} from './select.ts'
 export type {StartOptions} from './start.ts'
 export type {StopOptions} from './stop.ts'
 export {

@@ -6,16 +6,14 @@ import {listDirectory, readJournals} from './journal.ts'
 import {readUnenforced} from './limits.ts'
 import {holdingsByServer, linkViews} from './network/view.ts'
 import {type Run, type RunState, readRun} from './run-state.ts'
-import {noSuchServer} from './session.ts'
+import {fits, namesOf, narrows, type ServerFilter} from './select.ts'
 import {guestGroup} from './stop.ts'
 import {readSummaries, type Summary} from './summaries.ts'
 import {isRunLocked} from './supervisors.ts'
 import type {ServerView} from './types.ts'
 import {viewServer} from './view.ts'
 
-export interface ListFilter {
-  readonly names?: readonly string[] | undefined
-  readonly tag?: string | undefined
+export interface ListFilter extends ServerFilter {
   /** Also reads how long the servers' processes were held up: three more files for each that runs. */
   readonly pressure?: boolean | undefined
 }
@@ -26,9 +24,10 @@ export interface Selection extends ListFilter {
 }
 
 /** Views of the servers, sorted by name: a few small files each, milliseconds for a thousand. */
-export async function list(paths: HostPaths, {names, tag, pressure}: ListFilter = {}): Promise<ServerView[]> {
+export async function list(paths: HostPaths, filter: ListFilter = {}): Promise<ServerView[]> {
+  const {names, pressure} = filter
   const known = serverNames(paths)
-  const wanted = names === undefined ? known : checkedNames(names, known)
+  const wanted = names === undefined ? known : namesOf(names, known)
   const summaries = await readSummaries(paths, wanted)
   const running = new Set(listDirectory(paths.runServers)) // asked once: a thousand missing files are dear
   const holdings = holdingsByServer(paths)
@@ -44,7 +43,7 @@ export async function list(paths: HostPaths, {names, tag, pressure}: ListFilter 
     else if (pressure && run.kind === 'alive') views.push({...view, pressure: pressureOf(run.state)})
     else views.push(view)
   }
-  return tag === undefined ? views : views.filter(view => view.tags.includes(tag))
+  return narrows(filter) ? views.filter(view => fits(filter, view)) : views
 }
 
 function unenforcedKeys(paths: HostPaths, name: string, run: Run): string[] {
@@ -71,19 +70,22 @@ async function settledView(
 }
 
 /**
- * The names that a selection means, sorted and each once. Names and a tag add up.
+ * The names that a selection means, sorted and each once: those named, or all, and of them those that fit the rest.
  * @throws VpsError NO_SUCH_SERVER (exit 3) for an unknown name, NOTHING_SELECTED (exit 2) for an empty selection
  */
-export async function resolveNames(paths: HostPaths, {names = [], all, tag}: Selection): Promise<string[]> {
-  const known = serverNames(paths)
-  if (all) return known
-  if (names.length === 0 && tag === undefined)
+export async function resolveNames(paths: HostPaths, selection: Selection): Promise<string[]> {
+  const {names = [], all} = selection
+  const narrowed = narrows(selection)
+  if (!all && names.length === 0 && !narrowed)
     throw new VpsError('NOTHING_SELECTED', 'no server is named', {
-      suggestions: ['name servers, or use `--tag TAG` or `--all`'],
+      suggestions: ['name servers, or use `--tag TAG`, `--project P`, `--state S` or `--all`'],
       exitCode: ExitCode.wrongUse,
     })
-  const tagged = tag === undefined ? [] : (await list(paths, {tag})).map(view => view.name)
-  return [...new Set([...checkedNames(names, known), ...tagged])].sort()
+  const named = names.length > 0 ? names : undefined
+  if (narrowed)
+    return (await list(paths, {...selection, names: named, pressure: false})).map(({name}) => name)
+  const known = serverNames(paths)
+  return named === undefined ? known : namesOf(named, known)
 }
 
 /** Every server that has a definition, storage, or a journal of an interrupted verb; sorted. */
@@ -96,12 +98,6 @@ export function serverNames(paths: HostPaths): string[] {
     .filter(journal => journal.kind === 'renaming')
     .map(journal => journal.name)
   return [...new Set([...defined, ...stored, ...moving])].filter(isName).sort()
-}
-
-function checkedNames(names: readonly string[], known: readonly string[]): string[] {
-  const all = new Set(known)
-  for (const name of names) if (!all.has(serverName(name))) throw noSuchServer(name)
-  return [...new Set(names)].sort()
 }
 
 /** An admin's stray file (`notes old.yaml`) is no server. */

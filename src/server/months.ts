@@ -3,7 +3,7 @@ import {type MonthUse, monthName, readMonth, usageFiles} from '../resources/inde
 import {type Destroyed, destroyedServers} from './kept-months.ts'
 import {resolveNames, type Selection, serverNames} from './list.ts'
 import {readRecord} from './record.ts'
-import {noSuchServer} from './session.ts'
+import {namesOf, narrows} from './select.ts'
 import type {Context} from './types.ts'
 import {saveAccounts} from './usage.ts'
 
@@ -61,16 +61,18 @@ export async function monthsOf(
 
 async function chosen(
   paths: HostPaths,
-  {names = [], tag, all}: Selection,
+  selection: Selection,
   gone: readonly Destroyed[],
 ): Promise<{living: string[]; dead: readonly Destroyed[]}> {
-  if (all) return {living: serverNames(paths), dead: gone}
-  const known = new Set(serverNames(paths))
-  const dead = gone.filter(({name}) => names.includes(name))
-  for (const name of names)
-    if (!known.has(name) && !dead.some(server => server.name === name)) throw noSuchServer(name)
-  const present = names.filter(name => known.has(name))
-  const living =
-    present.length > 0 || tag !== undefined ? await resolveNames(paths, {names: present, tag}) : []
-  return {living, dead}
+  const {names = [], all} = selection
+  if (narrows(selection)) return {living: await resolveNames(paths, selection), dead: []} // nothing else is known of the dead
+  const known = serverNames(paths)
+  if (all) return {living: known, dead: gone}
+  if (names.length === 0) return {living: await resolveNames(paths, selection), dead: []}
+  const dead = gone.map(({name}) => name)
+  const wanted = new Set(namesOf(names, [...known, ...dead]))
+  return {
+    living: known.filter(name => wanted.has(name)),
+    dead: gone.filter(({name}) => wanted.has(name)),
+  }
 }

@@ -7,9 +7,9 @@ import {
   type Lock,
   lockServer,
   makeDirectory,
-  type Progress,
   requirePrivilege,
   serverPaths,
+  throwIfAborted,
 } from '../host/index.ts'
 import {type Journal, journalNames, journalsOf} from './journal.ts'
 import {repairServer} from './repair.ts'
@@ -21,16 +21,18 @@ import type {Context} from './types.ts'
  */
 export async function openSession(context: Context, verb: string, ...names: string[]): Promise<Session> {
   for (const name of names) serverName(name)
+  throwIfAborted(context.signal, `${verb} ${names.join(' ')}`)
   await requirePrivilege(`${verb} ${names.join(' ')}`)
   await prepareTrees(context)
   for (;;) {
     await using undo = new AsyncDisposableStack()
     const locks = undo.use(new Locks(context.paths))
     const wanted = withJournals(context, names)
-    for (const name of wanted) await locks.take(name, verb, context.progress)
+    for (const name of wanted) await locks.take(name, verb, context)
     // A crash that came to light only now may be about a further server: then lock that too, in order.
     if (!locks.hold(withJournals(context, names))) continue
     for (const name of wanted) locks.repaired.push(...(await repairServer(context, name)))
+    throwIfAborted(context.signal, `${verb} ${names.join(' ')}`)
     await locks.keepOnly(names)
     undo.move()
     return locks
@@ -52,8 +54,8 @@ class Locks implements Session {
     this.#paths = paths
   }
 
-  async take(name: string, verb: string, progress: Progress): Promise<void> {
-    this.#held.set(name, await lockServer(this.#paths, name, verb, progress))
+  async take(name: string, verb: string, {progress, signal}: Context): Promise<void> {
+    this.#held.set(name, await lockServer(this.#paths, name, verb, progress, signal))
   }
 
   hold(names: readonly string[]): boolean {

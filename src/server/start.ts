@@ -1,7 +1,7 @@
 import {closeSync, existsSync, writeSync} from 'node:fs'
 import {mkdir} from 'node:fs/promises'
 import {VpsError} from '../errors.ts'
-import {type HostPaths, serverPaths, writeError, writeFileAtomic} from '../host/index.ts'
+import {type HostPaths, serverPaths, throwIfAborted, writeError, writeFileAtomic} from '../host/index.ts'
 import {encode, type LaunchPlan} from '../launch/index.ts'
 import {launch} from '../native/index.ts'
 import {loadRules, namedServer, registerNames} from '../network/index.ts'
@@ -49,7 +49,7 @@ export async function start(
   name: string,
   options: LimitOptions = {},
 ): Promise<StartReport> {
-  const {paths} = context
+  const {paths, signal} = context
   if (readRun(paths, name).kind === 'alive')
     throw wrongState(`server ${name} is running already`, `start it anew with \`vps restart ${name}\``)
   await secureIds(context, name)
@@ -64,6 +64,7 @@ export async function start(
     return planned
   }
   const first = await prepare(new Set())
+  throwIfAborted(signal, `start ${name}`)
 
   await using undo = new AsyncDisposableStack()
   undo.defer(async () => await removeRun(context, name, sharing !== undefined))
@@ -159,13 +160,13 @@ async function launchInPlace({paths}: Context, name: string, {plan, limits}: Sta
 
 /** Waits until the server that `report` is about says that it is up. No lock is needed. */
 export async function waitReady(
-  {paths}: Pick<Context, 'paths'>,
+  {paths, signal}: Pick<Context, 'paths' | 'signal'>,
   report: StartReport,
   timeoutMs = READY_TIMEOUT_MS,
 ): Promise<StartReport> {
   const {name} = report
   const begin = performance.now()
-  const lines = await askReady(serverPaths(paths, name).socket, name, timeoutMs)
+  const lines = await askReady(serverPaths(paths, name).socket, name, timeoutMs, signal)
   if (lines.some(line => line === 'ready')) {
     const microseconds = Math.round((performance.now() - begin) * 1000)
     return {...report, ready: true, phases: [...report.phases, {name: 'ready', microseconds}]}
@@ -176,9 +177,14 @@ export async function waitReady(
   })
 }
 
-async function askReady(socket: string, name: string, timeoutMs: number): Promise<string[]> {
+async function askReady(
+  socket: string,
+  name: string,
+  timeoutMs: number,
+  signal: AbortSignal | undefined,
+): Promise<string[]> {
   try {
-    return await request(socket, ['wait-ready'], {timeoutMs})
+    return await request(socket, ['wait-ready'], {timeoutMs, signal, what: `wait for ${name}`})
   } catch (error) {
     if (error instanceof VpsError && error.code !== 'CONTROL_TIMEOUT') throw error
     if (!(error instanceof VpsError)) return [] // no socket any more: it ended

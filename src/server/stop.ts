@@ -2,7 +2,7 @@ import {closeSync} from 'node:fs'
 import {join} from 'node:path'
 import {loadDefinition} from '../definition/index.ts'
 import {VpsError} from '../errors.ts'
-import {errno, exists, serverPaths} from '../host/index.ts'
+import {errno, exists, serverPaths, throwIfAborted} from '../host/index.ts'
 import {pidfdOpen, pidfdSignal, pidfdWait} from '../native/index.ts'
 import {freezeCgroup} from '../resources/index.ts'
 import {request} from './control.ts'
@@ -41,7 +41,7 @@ export async function stop(context: Context, name: string, options: StopOptions)
 
 /** Returns what the supervisor said of init's end; `undefined` when it was gone before it could. */
 async function askToStop(
-  {paths, notice}: Context,
+  {paths, notice, signal}: Context,
   name: string,
   state: RunState,
   {kill, timeoutMs}: StopOptions & {timeoutMs: number},
@@ -52,11 +52,16 @@ async function askToStop(
     await thaw(state)
     const words = kill ? ['kill'] : ['stop', String(Math.min(timeoutMs, LONGEST_MS)), '0']
     const limit = (kill ? 0 : timeoutMs) + GRACE_MS
-    const lines = await request(serverPaths(paths, name).socket, words, {timeoutMs: limit})
+    const lines = await request(serverPaths(paths, name).socket, words, {
+      timeoutMs: limit,
+      signal,
+      what: `stop ${name}`,
+    })
     await pidfdWait(pidfd, {signal: AbortSignal.timeout(GRACE_MS)})
     return exitOf(lines)
   } catch (error) {
     if (isGone(error, state)) return undefined
+    throwIfAborted(signal, `stop ${name}`) // the server goes on stopping
     notice(`server ${name}'s supervisor does not answer; it is killed, and its server with it`)
     pidfdSignal(pidfd, SIGKILL)
     await pidfdWait(pidfd, {signal: AbortSignal.timeout(GRACE_MS)})

@@ -11,6 +11,7 @@ import {
 import {listDirectory} from './journal.ts'
 import {type ListFilter, resolveNames} from './list.ts'
 import {readRun} from './run-state.ts'
+import {narrows} from './select.ts'
 import {guestGroup} from './stop.ts'
 import {isoTime} from './view.ts'
 
@@ -50,10 +51,10 @@ const SHORTEST_MS = 100
 /** Looks at the running servers again and again; each report is about the time since the last look. Rows are sorted by name. */
 export async function* top(
   paths: HostPaths,
-  {intervalMs = 2000, signal, names, tag}: TopOptions,
+  {intervalMs = 2000, signal, ...filter}: TopOptions,
 ): AsyncGenerator<TopReport> {
-  const chosen = names !== undefined || tag !== undefined
-  const wanted = chosen ? await resolveNames(paths, {names, tag}) : undefined
+  const chosen = filter.names !== undefined || narrows(filter)
+  const wanted = chosen ? await resolveNames(paths, filter) : undefined
   let earlier = look(paths, wanted)
   for (let pause = Math.min(intervalMs, FIRST_MS); ; pause = intervalMs) {
     if (!(await waited(Math.max(pause, SHORTEST_MS), signal))) return

@@ -9,6 +9,8 @@ export interface Context {
   readonly progress: Progress
   /** Told what the admin shall know though the verb is about something else: what a crash left, and what became of it. */
   readonly notice: Progress
+  /** Calls the verb off, see `throwIfAborted`. */
+  readonly signal?: AbortSignal | undefined
 }
 
 /**

@@ -1,6 +1,6 @@
 import {type Definition, keyText, loadDefinition, requireValid} from '../definition/index.ts'
 import {VpsError} from '../errors.ts'
-import {reservedTrees, serverPaths} from '../host/index.ts'
+import {reservedTrees, serverPaths, throwIfAborted} from '../host/index.ts'
 import {desiredLimits, type ResourceFacts, resourceFacts, type Unenforceable} from '../resources/index.ts'
 import {StartFault} from './fault.ts'
 import type {Context} from './types.ts'
@@ -21,8 +21,6 @@ export type VerifyPart = (typeof VERIFY_PARTS)[number]
 export interface VerifyOptions {
   /** Default: everything that the definition limits. */
   readonly only?: readonly VerifyPart[] | undefined
-  /** Ends it early; what was made is removed. */
-  readonly signal?: AbortSignal | undefined
 }
 
 export interface VerifyReport {
@@ -40,9 +38,9 @@ export interface VerifyReport {
 export async function verify(
   context: Context,
   name: string,
-  {only = VERIFY_PARTS, signal}: VerifyOptions = {},
+  {only = VERIFY_PARTS}: VerifyOptions = {},
 ): Promise<VerifyReport> {
-  const {paths} = context
+  const {paths, signal} = context
   const {definition: file, storage} = serverPaths(paths, name)
   const loaded = await loadDefinition(file, {name, reserved: reservedTrees(paths), profiles: paths.profiles})
   const definition = requireValid(loaded)
@@ -90,7 +88,7 @@ async function experiment(
   try {
     return await EXPERIMENTS[part](lab, tried, facts)
   } catch (error) {
-    lab.signal?.throwIfAborted()
+    throwIfAborted(lab.signal, `verify ${lab.subject}`)
     if (!(error instanceof VpsError)) throw error
     const note = `the experiment failed: ${reasons(error)}`
     const state = error.cause instanceof StartFault ? 'broken' : 'unproven'

@@ -24,7 +24,13 @@ export {paintProblems, problemJson} from './problems.ts'
 export {type ProgressLine, type ProgressStream, progressLine} from './progress.ts'
 export {canAsk, confirm} from './prompt.ts'
 export {type EachOptions, reportEach} from './report-each.ts'
-export {type Lister, type Selected, ServersCommand} from './servers-command.ts'
+export {
+  isNarrowed,
+  type Lister,
+  type Selected,
+  type SelectionFlags,
+  ServersCommand,
+} from './servers-command.ts'
 export {paintState} from './state.ts'
 export {type Column, fields, table} from './table.ts'
 export {indent, wrap} from './text.ts'

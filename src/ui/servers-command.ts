@@ -1,37 +1,55 @@
 import process from 'node:process'
 import {boolean, string} from '@oclif/core/flags'
 import {ExitCode, VpsError} from '../errors.ts'
+import {isPattern} from '../patterns.ts'
+import type {ServerFilter, ServerState} from '../server/index.ts'
 import {VpsCommand} from './command.ts'
 import {reportEach} from './report-each.ts'
 
 /** The part of the API's Host that finds servers. */
 export interface Lister {
-  list(filter: {readonly tag?: string}): Promise<readonly {readonly name: string; readonly state: string}[]>
+  list(filter: ServerFilter): Promise<readonly {readonly name: string; readonly state: string}[]>
 }
 
 /** Which servers a reading command is about, as the API's Host takes it. */
-export interface Selected {
-  readonly names?: readonly string[]
-  readonly tag?: string
+export interface Selected extends ServerFilter {
   readonly all?: boolean
 }
 
-interface SelectionFlags {
+/** What `--all`, `--tag` and their like say. */
+export interface SelectionFlags {
   readonly all?: boolean
   readonly tag?: string | undefined
+  readonly project?: string | undefined
+  readonly state?: string | undefined
+  readonly fleet?: string | undefined
 }
 
-/** A command that does the same to several servers: names, `--all` or `--tag`; every one is tried and reported. */
+const STATES: readonly ServerState[] = [
+  'running',
+  'starting',
+  'stopping',
+  'paused',
+  'stopped',
+  'crashed',
+  'invalid',
+  'defined',
+]
+
+/** A command that does the same to several servers: names and patterns, `--all`, `--tag` …; every one is tried and reported. */
 export abstract class ServersCommand extends VpsCommand {
   static override baseFlags = {
     ...VpsCommand.baseFlags,
-    all: boolean({description: 'All servers of this host that it makes sense for.', exclusive: ['tag']}),
-    tag: string({description: 'The servers that have this tag.', helpValue: 'T'}),
+    all: boolean({description: 'All servers of this host that it makes sense for.'}),
+    tag: string({description: 'Only servers that have this tag.', helpValue: 'T'}),
+    project: string({description: 'Only servers of this project.', helpValue: 'P'}),
+    state: string({description: 'Only servers in this state.', helpValue: 'S', options: [...STATES]}),
+    fleet: string({description: 'Only servers that this fleet owns.', helpValue: 'F'}),
   }
 
   /** Refuses a command line that names no server, or all of them and some. */
   protected requireSelection(names: readonly string[], flags: SelectionFlags): void {
-    if (flags.all === true ? names.length === 0 : names.length > 0 || flags.tag !== undefined) return
+    if (flags.all === true ? names.length === 0 : names.length > 0 || isNarrowed(flags)) return
     throw new VpsError(
       'WRONG_USE',
       flags.all === true ? 'names and --all exclude each other' : 'no server is named',
@@ -44,15 +62,16 @@ export abstract class ServersCommand extends VpsCommand {
 
   /** For commands that only look: without a word they mean all servers. */
   protected allUnlessChosen(names: readonly string[], flags: SelectionFlags): Selected {
-    if (names.length === 0 && flags.tag === undefined) return {all: true}
+    if (names.length === 0 && !isNarrowed(flags)) return {all: true}
     this.requireSelection(names, flags)
-    return {...(names.length > 0 && {names}), ...(flags.tag !== undefined && {tag: flags.tag})}
+    return {...(names.length > 0 && {names}), ...filterOf(flags)}
   }
 
   /**
-   * The servers meant, each once: those named, in the order of the command line, then those that have the tag. A name that is no
-   * server is not looked at here, so that it does not keep the others from being done.
-   * @param states `--all` and `--tag` mean only servers in one of these: nobody who stops all wants to hear of stopped ones
+   * The servers meant, each once. Plain names come as they are typed: one that is no server is not looked at here, so that it
+   * does not keep the others from being done.
+   * @param states what is not named one by one means only servers in one of these: nobody who stops all wants to hear of
+   *   stopped ones
    */
   protected async chosen(
     host: Lister,
@@ -61,12 +80,17 @@ export abstract class ServersCommand extends VpsCommand {
     states?: readonly string[],
   ): Promise<string[]> {
     this.requireSelection(names, flags)
-    if (flags.all !== true && flags.tag === undefined) return [...new Set(names)]
-    const found = await host.list(flags.tag === undefined ? {} : {tag: flags.tag})
-    if (found.length === 0 && flags.tag !== undefined)
-      process.stderr.write(`vps: no server has the tag ${flags.tag}\n`)
-    const suitable = found.filter(({state}) => states === undefined || states.includes(state))
-    return [...new Set([...names, ...suitable.map(({name}) => name)])]
+    const filter = filterOf(flags)
+    const isPlain = flags.all !== true && !isNarrowed(flags) && !names.some(isPattern)
+    if (isPlain) return [...new Set(names)]
+    const found = await host.list({...filter, ...(names.length > 0 && {names})})
+    if (found.length === 0 && isNarrowed(flags)) process.stderr.write(`vps: ${nobody(names, flags)}\n`)
+    const anyState = states === undefined || flags.state !== undefined
+    const named = isNarrowed(flags) ? [] : names.filter(word => !isPattern(word))
+    const suitable = found.filter(
+      ({name, state}) => anyState || states.includes(state) || named.includes(name),
+    )
+    return [...new Set([...named, ...suitable.map(({name}) => name)])]
   }
 
   /** `reportEach`, with the exit code set. */
@@ -77,4 +101,29 @@ export abstract class ServersCommand extends VpsCommand {
   ): Promise<void> {
     process.exitCode = await reportEach(names, {json: this.json, work, text})
   }
+}
+
+/** Whether flags ask for more than all. */
+export function isNarrowed({tag, project, state, fleet}: SelectionFlags): boolean {
+  return [tag, project, state, fleet].some(value => value !== undefined)
+}
+
+function filterOf({tag, project, state, fleet}: SelectionFlags): ServerFilter {
+  return {
+    ...(tag !== undefined && {tag}),
+    ...(project !== undefined && {project}),
+    ...(state !== undefined && {state: state as ServerState}), // the parser lets nothing else through
+    ...(fleet !== undefined && {fleet}),
+  }
+}
+
+/** `no server has the tag web and is running` */
+function nobody(names: readonly string[], {tag, project, state, fleet}: SelectionFlags): string {
+  const wanted = [
+    ...(tag === undefined ? [] : [`has the tag ${tag}`]),
+    ...(project === undefined ? [] : [`is of project ${project}`]),
+    ...(state === undefined ? [] : [`is ${state}`]),
+    ...(fleet === undefined ? [] : [`belongs to fleet ${fleet}`]),
+  ]
+  return `no server${names.length > 0 ? ` of ${names.join(', ')}` : ''} ${wanted.join(' and ')}`
 }

@@ -208,7 +208,8 @@ describe('wrong use', () => {
       ['stop', 'a', '--all'],
       'vps: names and --all exclude each other\n  try vps stop NAME…, vps stop --all, or vps stop --tag T\n',
     ],
-    [['set', 'a'], 'vps: missing: ASSIGNMENTS\n  try vps help set\n'],
+    [['set', 'a'], 'vps: there is nothing to set\n  try vps set a key=value\n'],
+    [['set', '--tag', 'x'], 'vps: there is nothing to set\n  try vps set NAME key=value\n'],
     [
       ['set', 'a', 'hostname'],
       'vps: "hostname" is no assignment\n  try write key=value, list+=item, or key- to unset\n',
