@@ -1,6 +1,7 @@
 /* The networks of many servers at once: the steps of each launch plan, a file, are done in a new network
  * namespace. When standard input ends, all are undone, the last one first. A line for each plan, in the order
- * given: `raised MICROSECONDS`, an empty one when all are up, then `lowered MICROSECONDS`. */
+ * given: `raised MICROSECONDS NAMESPACE`, with the part of it that the namespace took, an empty one when all
+ * are up, then `lowered MICROSECONDS`. */
 #include "../native/supervisor/network/network.h"
 
 #include <fcntl.h>
@@ -54,14 +55,18 @@ static int new_namespace(int own)
         return setns(own, CLONE_NEWNET) < 0 ? -1 : made;
 }
 
-static void raise_server(struct server *server)
+static void raise_server(struct server *server, int own)
 {
         struct fault fault = {.step = -1};
-        int64_t begin = now_us();
+        int64_t begin = now_us(), made;
 
+        server->net_ns = new_namespace(own);
+        made = now_us();
+        if (server->net_ns < 0)
+                die("namespace", &fault);
         if (network_raise(&server->network, &server->plan, server->net_ns, &fault) < 0)
                 die("raise", &fault);
-        (void)printf("raised %lld\n", (long long)(now_us() - begin));
+        (void)printf("raised %lld %lld\n", (long long)(now_us() - begin), (long long)(made - begin));
 }
 
 static void lower_server(struct server *server)
@@ -85,10 +90,7 @@ int main(int argc, char **argv)
                 return 1;
         for (int i = 1; i < argc; i++) {
                 read_server(&servers[i], argv[i]);
-                servers[i].net_ns = new_namespace(own);
-                if (servers[i].net_ns < 0)
-                        return 1;
-                raise_server(&servers[i]);
+                raise_server(&servers[i], own);
         }
         (void)printf("\n");
         (void)fflush(stdout);

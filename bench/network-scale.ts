@@ -1,7 +1,8 @@
 /*
- * What the network of a server takes when it is the first, the hundredth, the five hundredth: their steps as `vps start` plans them,
- * done by the supervisor's own code (network-crowd.c) in namespaces without processes, beside a real server whose rules they share.
- * That it is what a start does is shown by the phase `network` of a real one. And the same by hand, with ip and nft.
+ * What the network of a server takes when it is the first, the hundredth, the five hundredth: its namespace, and the steps as
+ * `vps start` plans them, done by the supervisor's own code (network-crowd.c) in namespaces without processes, beside a real server
+ * whose rules they share. That it is what a start does is shown by the phase `network` of a real one. And the steps by hand, with ip
+ * and nft.
  */
 import {spawn} from 'node:child_process'
 import {once} from 'node:events'
@@ -30,16 +31,21 @@ const PUBLISHED = 2
 
 export async function scaleFigures(paths: HostPaths): Promise<Figure[]> {
   await using crowd = await Crowd.prepare(paths)
-  const ours = POINTS.map((): number[] => [])
+  const whole = POINTS.map((): number[] => [])
+  const steps = POINTS.map((): number[] => [])
   const hand = {first: [] as number[], last: [] as number[], batched: [] as number[]}
   for (let pass = 0; pass < PASSES; pass++) {
     hand.first.push(await timeByHand(paths, separately))
     hand.batched.push(await timeByHand(paths, batched))
     await using raised = await crowd.raise()
-    for (const [index, point] of POINTS.entries()) ours[index]?.push(...around(raised.times, point))
+    for (const [index, point] of POINTS.entries()) {
+      const near = around(raised.times, point)
+      whole[index]?.push(...near.map(({total}) => total))
+      steps[index]?.push(...near.map(({total, namespace}) => total - namespace))
+    }
     hand.last.push(await timeByHand(paths, separately))
   }
-  const [first = 0, hundredth = 0, last = 0] = ours.map(median)
+  const [first = 0, , last = 0] = steps.map(median)
   const byHand = (what: string, mine: number, theirs: number, atMost: number | null): Figure => ({
     what,
     measured: milliseconds(mine),
@@ -47,16 +53,19 @@ export async function scaleFigures(paths: HostPaths): Promise<Figure[]> {
     ratio: mine / theirs,
     atMost,
   })
-  const grown = (which: string, mine: number): Figure => ({
-    what: `Network of the ${which} server: a routed link, ${PUBLISHED} published ports (median around it)`,
-    measured: milliseconds(mine),
-    against: `${milliseconds(first)} for the first`,
-    ratio: mine / first,
-    atMost: 1.3,
-  })
+  const grown = (what: string, times: readonly number[][], atMost: number | null): Figure[] => {
+    const [begin = 0, ...later] = times.map(median)
+    return later.map((mine, index) => ({
+      what: `Network of the ${POINTS[index + 1]}th server: ${what} (median around it)`,
+      measured: milliseconds(mine),
+      against: `${milliseconds(begin)} for the first`,
+      ratio: mine / begin,
+      atMost,
+    }))
+  }
   return [
-    grown('100th', hundredth),
-    grown(`${SERVERS}th`, last),
+    ...grown(`its namespace, a routed link, ${PUBLISHED} published ports`, whole, 1.3),
+    ...grown('of that the link and the ports', steps, null),
     byHand(
       'Network of the first server, against a command of ip or nft for each thing',
       first,
@@ -73,7 +82,14 @@ export async function scaleFigures(paths: HostPaths): Promise<Figure[]> {
   ]
 }
 
-function around(values: readonly number[], point: number): number[] {
+/** Milliseconds that a network took to come. */
+interface Raised {
+  readonly total: number
+  /** The part that its namespace took. */
+  readonly namespace: number
+}
+
+function around(values: readonly Raised[], point: number): Raised[] {
   const begin = Math.min(Math.max(point - 1 - AROUND / 2, 0), values.length - AROUND)
   return values.slice(begin, begin + AROUND)
 }
@@ -128,14 +144,18 @@ class Crowd implements AsyncDisposable {
     return new Crowd(await compileCrowd(directory), directory, plans)
   }
 
-  /** Milliseconds that each took to come; all are gone with the result. */
-  async raise(): Promise<AsyncDisposable & {readonly times: readonly number[]}> {
+  /** What each took to come; all are gone with the result. */
+  async raise(): Promise<AsyncDisposable & {readonly times: readonly Raised[]}> {
     const child = spawn(this.#program, this.#plans, {stdio: ['pipe', 'pipe', 'inherit']})
     const ended = once(child, 'close')
-    const times: number[] = []
+    const times: Raised[] = []
     for await (const line of createInterface(child.stdout)) {
       if (line === '') break
-      times.push(Number(line.split(' ')[1]) / 1000)
+      const [total = 0, namespace = 0] = line
+        .split(' ')
+        .slice(1)
+        .map(microseconds => Number(microseconds) / 1000)
+      times.push({total, namespace})
     }
     if (times.length !== SERVERS) throw new Error(`only ${times.length} networks of ${SERVERS} came up`)
     return {

@@ -25,8 +25,11 @@ static int put_address(struct run *run, bool inside, const struct step *step, bo
                       (uint32_t)run->step, &header, sizeof(header));
         netlink_put(netlink, IFA_LOCAL, address.bytes, address.size);
         netlink_put(netlink, IFA_ADDRESS, address.bytes, address.size);
-        if (address.family == AF_INET6)
+        if (address.family == AF_INET6) {
                 netlink_put_u32(netlink, IFA_FLAGS, IFA_F_NODAD);
+                if (!inside)
+                        netlink_put_u32(netlink, IFA_RT_PRIORITY, run_front_metric(index));
+        }
         return 0;
 }
 

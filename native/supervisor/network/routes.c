@@ -134,10 +134,9 @@ int step_host_route(struct run *run, const struct step *step, bool remove)
 /* host-localhost HOST: what comes from the link for ::1 is the host's. Only answers to what was masqueraded
  * are that: nothing with ::1 in it is taken from a link as it came. IPv6 looks for ::1 at the link itself,
  * where it cannot be an address; a route of the table "local" does, and each link's has a metric of its own,
- * behind that of lo. */
+ * behind that of lo, which is 0. */
 int step_host_localhost(struct run *run, const struct step *step, bool remove)
 {
-        enum { BEHIND_LO = 4096 };
         struct netlink *netlink = run_netlink(run, false);
         int index = run_link(run, false, step->args[0], !remove);
         struct rtmsg header = {
@@ -155,6 +154,6 @@ int step_host_localhost(struct run *run, const struct step *step, bool remove)
                       (uint32_t)run->step, &header, sizeof(header));
         netlink_put(netlink, RTA_DST, &in6addr_loopback, sizeof(in6addr_loopback));
         netlink_put_u32(netlink, RTA_OIF, (uint32_t)index);
-        netlink_put_u32(netlink, RTA_PRIORITY, (uint32_t)(BEHIND_LO + index));
+        netlink_put_u32(netlink, RTA_PRIORITY, run_front_metric(index));
         return 0;
 }

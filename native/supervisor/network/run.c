@@ -276,6 +276,11 @@ static void bring_up(struct run *run, struct known *link)
         link->up = true;
 }
 
+uint32_t run_front_metric(int index)
+{
+        return (uint32_t)INT32_MAX - (uint32_t)index;
+}
+
 int run_link(struct run *run, bool inside, const char *name, bool up)
 {
         struct known *link;

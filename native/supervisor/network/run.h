@@ -43,6 +43,9 @@ void run_discard(struct run *run);
 /* The index of a link, -1 when there is none: that is a fault. Sends what could be about to make it, first.
  * With `up`, the link is up for the messages that follow. */
 int run_link(struct run *run, bool inside, const char *name, bool up);
+/* For a route of IPv6 to a place that every link has a route to: the kernel walks all of them with a lower or
+ * the same metric to add one, so each newer link's goes in front of the others. */
+uint32_t run_front_metric(int index);
 
 /* The index of a link of the host, 0 when there is none; no fault. */
 int run_find(const struct run *run, const char *name);
