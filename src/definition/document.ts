@@ -1,6 +1,7 @@
 import {
   type Document,
   isAlias,
+  isCollection,
   isMap,
   isScalar,
   isSeq,
@@ -8,8 +9,11 @@ import {
   type Node,
   type Pair,
   parseDocument,
+  type Range,
+  Scalar,
   type YAMLError,
 } from 'yaml'
+import {formatBytes} from '../units.ts'
 import {keyText, type Origin, type Path, type Problem} from './problems.ts'
 import {count} from './words.ts'
 
@@ -25,7 +29,43 @@ export interface Source {
   readonly text: string
   readonly lines: LineCounter
   readonly document: Document.Parsed
+  /** Where the definition begins when it is a part of the text only: paths count from here. */
+  readonly root?: Node
 }
+
+/** The node that paths count from. */
+export function rootOf({root, document}: Source): unknown {
+  return root ?? document.contents
+}
+
+/** Where a value comes from that was filled into a text: a cell of a table, the line of a variable. */
+export interface Provenance {
+  readonly origin: Origin
+  readonly length: number
+}
+
+/** A text that was filled into a document. Nobody can have put it in quotes: it is read as text where text is wanted, else as YAML reads it. */
+export class Filled extends Scalar {
+  readonly from: Provenance | undefined
+
+  constructor(value: unknown, source: string, range: Range | null | undefined, from: Provenance | undefined) {
+    super(value)
+    this.source = source
+    if (range) this.range = range
+    this.from = from
+  }
+}
+
+/** What a text is called and how large it may be, for messages about its syntax. */
+export interface Language {
+  readonly noun: string
+  /** In UTF-16 units. */
+  readonly maxText: number
+  /** What to do with a second document. */
+  readonly instead: string
+}
+
+const DEFINITION: Language = {noun: 'definition', maxText: MAX_TEXT, instead: 'write one file per server'}
 
 /** A stretch of the text, in UTF-16 units. */
 export interface Place {
@@ -40,7 +80,7 @@ export interface Place {
 export function parseSource(
   text: string,
   file: string,
-  {keepSourceTokens = false} = {},
+  {keepSourceTokens = false, language = DEFINITION} = {},
 ): {source: Source; problems: Problem[]} {
   const lines = new LineCounter()
   const options = {
@@ -52,7 +92,7 @@ export function parseSource(
     keepSourceTokens,
     logLevel: 'error',
   } as const
-  const refused = refusal(text, file)
+  const refused = refusal(text, file, language)
   if (refused) return {source: {file, text, lines, document: parseDocument('', options)}, problems: [refused]}
   let document: Document.Parsed
   try {
@@ -64,14 +104,15 @@ export function parseSource(
     return {source: {file, text, lines, document: parseDocument('', options)}, problems: [problem]}
   }
   const source = {file, text, lines, document}
-  return {source, problems: [...syntaxProblems(source)]}
+  return {source, problems: [...syntaxProblems(source, language)]}
 }
 
 /** What cannot even be handed to the parser. */
-function refusal(text: string, file: string): Problem | undefined {
-  if (text.length > MAX_TEXT) {
+function refusal(text: string, file: string, {noun, maxText}: Language): Problem | undefined {
+  if (text.length > maxText) {
     const origin = {file, line: 1, column: 1, key: ''}
-    return {grade: 'error', message: 'the file is larger than 256KiB, which no definition needs', origin}
+    const message = `the file is larger than ${formatBytes(maxText)}, which no ${noun} needs`
+    return {grade: 'error', message, origin}
   }
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what it looks for
   const found = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\ufffe\uffff]|\r(?!\n)/.exec(text)
@@ -86,13 +127,13 @@ function refusal(text: string, file: string): Problem | undefined {
   }
 }
 
-function* syntaxProblems(source: Source): Generator<Problem> {
+function* syntaxProblems(source: Source, language: Language): Generator<Problem> {
   const {document, text} = source
   const seen = new Set<number>()
   const errors = document.errors.slice(0, MAX_ERRORS)
   for (const error of errors) {
     const {line: stumbled} = originAt(source, error.pos[0], '')
-    const explained = explain(error, errors, text)
+    const explained = explain(error, errors, text, language)
     const offset = (explained.at ?? visible)(text, error.pos[0])
     const origin = originAt(source, offset, '')
     // One mistake makes the parser stumble several times in a line; the first tells the story.
@@ -105,7 +146,7 @@ function* syntaxProblems(source: Source): Generator<Problem> {
   const version = document.directives?.yaml
   if (version?.explicit && version.version !== '1.2') {
     const origin = originAt(source, 0, '')
-    const message = `the file asks for YAML ${version.version}, but a definition is YAML 1.2`
+    const message = `the file asks for YAML ${version.version}, but a ${language.noun} is YAML 1.2`
     yield {grade: 'error', origin, message, suggestion: 'remove the line %YAML'}
   }
 }
@@ -155,16 +196,19 @@ const EXPLANATIONS: Readonly<Record<string, Explanation>> = {
   BLOCK_IN_FLOW: {message: 'inside brackets everything must be written with brackets and commas'},
   MULTILINE_IMPLICIT_KEY: NO_COLON,
   KEY_OVER_1024_CHARS: {message: 'a key must be at most 1024 characters long'},
-  MULTIPLE_DOCS: {
-    message: 'a second document begins here, but a file holds one definition',
-    suggestion: 'write one file per server',
-  },
   TAB_AS_INDENT: {message: 'a tab cannot be used for indentation', suggestion: 'use spaces'},
   UNEXPECTED_TOKEN: {message: 'this does not fit here', suggestion: 'check quotes, commas and indentation'},
 }
 
-function explain(error: YAMLError, all: readonly YAMLError[], text: string): Explanation {
+function explain(
+  error: YAMLError,
+  all: readonly YAMLError[],
+  text: string,
+  {noun, instead}: Language,
+): Explanation {
   const {message} = error
+  if (error.code === 'MULTIPLE_DOCS')
+    return {message: `a second document begins here, but a file holds one ${noun}`, suggestion: instead}
   const code = error.code === 'BAD_INDENT' && text[error.pos[0]] === '\t' ? 'TAB_AS_INDENT' : error.code
   const closing = /end with a ([\]}])/.exec(message)?.[1] ?? /Missing closing (["'])/.exec(message)?.[1]
   if (closing) return {message: `a closing ${closing} is missing`, at: behind}
@@ -209,7 +253,7 @@ export function keyName(pair: Pair<unknown, unknown>): string | undefined {
  * the mapping that lacks it. Aliases are not followed: the place is where the alias stands.
  */
 export function originOf(source: Source, path: Path): Origin & {length: number} {
-  let node: unknown = source.document.contents
+  let node: unknown = rootOf(source)
   let place = placeOf(node) ?? {offset: 0, length: 1}
   for (const step of path) {
     if (isMap(node)) {
@@ -229,10 +273,30 @@ export function originOf(source: Source, path: Path): Origin & {length: number} 
 
 /** The place of the value at a path, for what is wrong with it; where it is not written, the place of its key. */
 export function originOfValue(source: Source, path: Path): Origin & {length: number} {
-  const value: unknown = source.document.getIn(path, true)
+  const value = valueAt(source, path)
   const place = isScalar(value) && value.value === null ? undefined : placeOf(value)
   if (!place) return originOf(source, path)
   return {...originAt(source, place.offset, keyText(path)), length: place.length}
+}
+
+/** Whether something is written at a path. Aliases are not followed. */
+export function isThere(source: Source, path: Path): boolean {
+  const root = rootOf(source)
+  return path.length === 0 ? root !== null : isCollection(root) && root.hasIn(path)
+}
+
+/** Where the value at a path comes from, if it was filled in. */
+export function provenanceAt(source: Source, path: Path): Provenance | undefined {
+  return provenanceOf(valueAt(source, path))
+}
+
+export function provenanceOf(node: unknown): Provenance | undefined {
+  return node instanceof Filled ? node.from : undefined
+}
+
+function valueAt(source: Source, path: Path): unknown {
+  const root = rootOf(source)
+  return path.length === 0 ? root : isCollection(root) ? root.getIn(path, true) : undefined
 }
 
 /** What a node is, in an admin's words. */

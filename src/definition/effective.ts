@@ -2,14 +2,11 @@
  * What counts for a server, each value with the place it comes from: profiles, the file itself and defaults in one.
  */
 import {basename, dirname} from 'node:path'
-import {isDeepStrictEqual} from 'node:util'
 import {Document, type Node} from 'yaml'
-import {formatDuration, writeBytes} from '../units.ts'
-import {defaultOf} from './defaults.ts'
-import {type Kind, type Section, type Table, tableKind} from './kinds.ts'
+import {type Kind, tableKind} from './kinds.ts'
 import type {Loaded} from './parse.ts'
+import {PLAIN, plainOf} from './plain.ts'
 import {keyText, type Origin, type Path} from './problems.ts'
-import {writeRlimit} from './rlimits.ts'
 import {type Definition, definitionSchema} from './schema.ts'
 import {render, renderKey} from './splice.ts'
 
@@ -93,9 +90,6 @@ function childrenOf(kind: Kind, value: unknown, path: Path, written: (path: Path
   })
 }
 
-/** Parameters of a template: any data. */
-const PLAIN: Table = {kind: 'table', of: {kind: 'flag'}, checkName: () => undefined, namePattern: ''}
-
 function kindOf(kind: Kind, name: string): Kind | undefined {
   if (kind.kind === 'section') return Object.hasOwn(kind.keys, name) ? kind.keys[name]?.is : undefined
   return kind.kind === 'table' ? tableKind(kind, name) : undefined
@@ -126,49 +120,6 @@ function linesOf(branch: Branch, depth: number, comment: (path: Path) => string)
     return [[key], ...items]
   }
   return [[`${key} ${written(plainOf(kind, value), 'block')}`, comment(path)]]
-}
-
-/** A parsed value as it is written in YAML. */
-function plainOf(kind: Kind, value: unknown): unknown {
-  if (kind === PLAIN || value === null) return value
-  switch (kind.kind) {
-    case 'bytes':
-      return numberOr(writeBytes(Number(value)))
-    case 'duration':
-      return formatDuration(Number(value))
-    case 'worded':
-      return typeof value === 'string' ? value : plainOf(kind.of, value)
-    case 'rlimit':
-      return numberOr(writeRlimit(value as Parameters<typeof writeRlimit>[0], kind.unit))
-    case 'spelled':
-      return kind.write(value as never)
-    case 'list':
-      return (value as unknown[]).map(item => plainOf(kind.of, item))
-    case 'section':
-      return plainSection(kind, value as Readonly<Record<string, unknown>>)
-    case 'table':
-      return Object.fromEntries(
-        Object.entries(value as object).map(([name, item]) => [name, plainOf(tableKind(kind, name), item)]),
-      )
-    default:
-      return value
-  }
-}
-
-/** An item of a list on its one line: in the order of the schema, without what is a default. */
-function plainSection(
-  {keys, shape}: Section,
-  value: Readonly<Record<string, unknown>>,
-): Record<string, unknown> {
-  const all = shape ? shape.write(value as never) : value
-  const entries = Object.entries(keys).filter(
-    ([name, key]) => Object.hasOwn(all, name) && !isDeepStrictEqual(all[name], defaultOf(key)),
-  )
-  return Object.fromEntries(entries.map(([name, {is}]) => [name, plainOf(is, all[name])]))
-}
-
-function numberOr(text: string): number | string {
-  return /^[0-9]{1,15}$/.test(text) ? Number(text) : text
 }
 
 function written(value: unknown, context: 'flow' | 'block'): string {

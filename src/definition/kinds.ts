@@ -82,6 +82,8 @@ export interface List {
   readonly kind: 'list'
   readonly of: Kind
   readonly min?: number
+  /** 1000 unless told. */
+  readonly max?: number
   /** One value may stand for a list of it. */
   readonly single?: boolean
   /** The key by which an item is the same after a change: then its keys are compared one by one. */
@@ -243,7 +245,7 @@ export const spelled = <T>(
 
 export const list = <K extends Kind>(
   of: K,
-  limits: Pick<List, 'min' | 'single' | 'identity'> = {},
+  limits: Pick<List, 'min' | 'max' | 'single' | 'identity'> = {},
 ): List & Typed<ValueOf<K>[]> => ({
   kind: 'list',
   of,

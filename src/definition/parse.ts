@@ -3,7 +3,15 @@ import {open} from 'node:fs/promises'
 import {basename} from 'node:path'
 import {ExitCode, VpsError} from '../errors.ts'
 import {defaultsOf} from './defaults.ts'
-import {MAX_TEXT, originAt, originOf, originOfValue, parseSource, type Source} from './document.ts'
+import {
+  isThere,
+  MAX_TEXT,
+  originOf,
+  originOfValue,
+  parseSource,
+  provenanceAt,
+  type Source,
+} from './document.ts'
 import {complete, isWritten, type Layer, mergeLayers, ownerOf, type Values} from './layers.ts'
 import {nameComplaint} from './names.ts'
 import {link as linkSchema} from './network-keys.ts'
@@ -91,33 +99,61 @@ function readSource(source: Source, expectedName: string | undefined, options: P
     ...profiles.layers.flatMap(layer => layer.problems),
     ...stillMissing([...reader.missing, ...profiles.layers.flatMap(({missing}) => missing)], merged),
   ]
+  const {definition, problems: senseless} = compose(layers, {
+    ...options,
+    expectedName,
+    values: merged,
+    found: problems,
+  })
+  return {definition, layers, problems: [...problems, ...senseless]}
+}
+
+/** How the layers of a definition become one. */
+export interface ComposeOptions extends Pick<ParseOptions, 'name' | 'reserved'> {
+  /** What the server must be called, if anything. */
+  readonly expectedName: string | undefined
+  /** The values of all layers in one. */
+  readonly values: Values
+  /** What is wrong with the layers, each by itself. */
+  readonly found: readonly Problem[]
+}
+
+/** The definition that layers make together, and what is wrong with the whole. */
+export function compose(
+  layers: readonly Layer[],
+  options: ComposeOptions,
+): {definition: Definition; problems: Problem[]} {
+  const {expectedName, values, found} = options
+  const problems: Problem[] = []
+  const last = layers.at(-1)
   // The schema's types are those of Definition (ValueOf); the reader returns what the schema says.
-  const definition = withLinks(complete(definitionSchema, merged) as Definition, merged)
+  const definition = withLinks(complete(definitionSchema, values) as Definition, values)
   if (
+    last &&
     definition.name === '' &&
     expectedName === undefined &&
-    problems.every(({origin}) => origin.key !== 'name')
+    found.every(({origin}) => origin.key !== 'name')
   ) {
     problems.push({
       grade: 'error',
       message: 'name is missing',
       suggestion: 'for example name: web1',
-      origin: originAt(source, 0, 'name'),
+      origin: {...originOf(last.source, []), key: 'name'},
       length: 1,
     })
   }
   const named = withNames(definition, expectedName)
-  checkSense(named, layers, problems, expectedName, options)
-  return {definition: named, layers, problems}
+  checkSense(named, layers, problems, MAX_PROBLEMS - found.length, options)
+  return {definition: named, problems}
 }
 
 /** What no layer has, each once. */
-function stillMissing(missing: readonly Missing[], merged: Values): Problem[] {
+export function stillMissing(missing: readonly Missing[], merged: Values): Problem[] {
   const open = missing.filter(({path}) => !isWritten(merged, path))
   return [...new Map(open.map(({path, problem}) => [keyText(path), problem])).values()]
 }
 
-function sourceAt(layers: readonly Layer[], path: Path): Source | undefined {
+export function sourceAt(layers: readonly Layer[], path: Path): Source | undefined {
   return ownerOf(definitionSchema, layers, path).layer?.source
 }
 
@@ -125,21 +161,32 @@ function checkSense(
   definition: Definition,
   layers: readonly Layer[],
   problems: Problem[],
-  expectedName: string | undefined,
-  options: ParseOptions,
+  room: number,
+  {expectedName, name, reserved}: ComposeOptions,
 ): void {
   for (const rule of SENSE) {
     rule({
       definition,
       expectedName,
-      isNameOfFile: options.name === undefined,
-      reserved: options.reserved ?? TREES,
-      written: path => sourceAt(layers, path)?.document.hasIn(path) ?? false,
+      isNameOfFile: name === undefined,
+      reserved: reserved ?? TREES,
+      written: path => {
+        const source = sourceAt(layers, path)
+        return source !== undefined && isThere(source, path)
+      },
       report: (grade, path, message, suggestion) => {
         const source = sourceAt(layers, path)
-        if (problems.length >= MAX_PROBLEMS || source === undefined) return
+        if (problems.length >= room || source === undefined) return
         const {length, ...origin} = originOfValue(source, path)
-        problems.push({grade, message, origin, length, ...(suggestion ? {suggestion} : {})})
+        const from = provenanceAt(source, path)
+        problems.push({
+          grade,
+          message,
+          origin,
+          length,
+          ...(suggestion ? {suggestion} : {}),
+          ...(from ? {from} : {}),
+        })
       },
     })
   }

@@ -24,6 +24,8 @@ export interface Problem {
   readonly suggestion?: string
   /** How many characters the caret underlines; at least 1. */
   readonly length?: number
+  /** Where the value comes from when it was filled in at `origin`. */
+  readonly from?: {readonly origin: Origin; readonly length: number} | undefined
 }
 
 /** Writes a path as an admin would: `mounts[2].source`, `env["a b"]`. */

@@ -128,7 +128,8 @@ export function profileLayers(
   return {layers, problems}
 }
 
-function unknownProfile(name: string, lookup: ProfileLookup | undefined): [string, string?] {
+/** What to say about a profile that is not there, and the way out. */
+export function unknownProfile(name: string, lookup: ProfileLookup | undefined): [string, string?] {
   const directory = lookup?.directory
   const known = lookup?.names?.() ?? []
   const message =

@@ -11,7 +11,7 @@ import {
 } from 'yaml'
 import {nearest} from '../nearest.ts'
 import {blank, defaultOf} from './defaults.ts'
-import {describe, keyName, originAt, type Place, placeOf, type Source} from './document.ts'
+import {describe, keyName, originAt, type Place, placeOf, provenanceOf, type Source} from './document.ts'
 import {isAlso, listHint, sameElsewhere, sectionHint, tableHint, UNBOUNDED, whereElse} from './hints.ts'
 import {
   type Either,
@@ -36,6 +36,15 @@ const MAX_ITEMS = 1000
 /** More than this helps nobody. */
 export const MAX_PROBLEMS = 100
 
+export interface ReaderOptions {
+  /** What the document is called in messages about the whole of it. */
+  readonly whole?: string
+  /** Values of these kinds are not read: the node itself is the value, for whoever reads it later. */
+  readonly deferred?: ReadonlySet<Kind>
+}
+
+const NONE: ReadonlySet<Kind> = new Set()
+
 /** A required key that is not written. */
 export interface Missing {
   readonly path: Path
@@ -59,15 +68,20 @@ export class Reader {
   /** The alias through which the present node is read: problems are shown there. */
   #alias: Place | undefined
   readonly #open = new Set<Node>()
+  readonly #whole: string
+  readonly #deferred: ReadonlySet<Kind>
 
-  constructor(source: Source) {
+  constructor(source: Source, {whole = 'the file', deferred = NONE}: ReaderOptions = {}) {
     this.#source = source
+    this.#whole = whole
+    this.#deferred = deferred
   }
 
   /** Reads a value; undefined when it is wrong, which has been reported then. */
   read(kind: Kind, node: unknown, path: Path): unknown {
     if (isAlias(node)) return this.#follow(node, path, target => this.read(kind, target, path))
     if (!this.#admit(node, path)) return undefined
+    if (this.#deferred.has(kind)) return node
     this.#depth++
     try {
       return this.#readKind(kind, node, path)
@@ -226,9 +240,9 @@ export class Reader {
     if (kind.single && !isSeq(node)) return this.#one(kind, node, path)
     if (!isSeq(node)) return this.#wrong(node, path, `must be a list, not ${found(node)}`, listHint(node))
     if (node.items.length < (kind.min ?? 0)) return this.#wrong(node, path, 'must not be an empty list')
-    if (node.items.length > MAX_ITEMS) {
-      return this.#wrong(node, path, `must have at most ${MAX_ITEMS} items, not ${node.items.length}`)
-    }
+    const max = kind.max ?? MAX_ITEMS
+    if (node.items.length > max)
+      return this.#wrong(node, path, `must have at most ${max} items, not ${node.items.length}`)
     this.#lists++
     const items = node.items.map((item, index) => {
       const here = [...path, index]
@@ -347,7 +361,7 @@ export class Reader {
       this.report(
         node,
         path,
-        `the tag ${tagOf(node)} of ${keyText(path) || 'the file'} has no meaning in a definition`,
+        `the tag ${tagOf(node)} of ${keyText(path) || this.#whole} has no meaning in a definition`,
         'remove the tag',
       )
       return false
@@ -362,7 +376,7 @@ export class Reader {
   }
 
   #wrong(node: unknown, path: Path, says: string, suggestion?: string): undefined {
-    this.report(node, path, `${keyText(path) || 'the file'} ${says}`, suggestion)
+    this.report(node, path, `${keyText(path) || this.#whole} ${says}`, suggestion)
     return undefined
   }
 
@@ -376,7 +390,15 @@ export class Reader {
     const place = this.#alias ?? placeOf(node) ?? {offset: 0, length: 1}
     const origin = originAt(this.#source, place.offset, keyText(path))
     const {length} = place
-    return {grade: 'error', message, origin, length, ...(suggestion ? {suggestion} : {})}
+    const from = provenanceOf(node)
+    return {
+      grade: 'error',
+      message,
+      origin,
+      length,
+      ...(suggestion ? {suggestion} : {}),
+      ...(from ? {from} : {}),
+    }
   }
 }
 

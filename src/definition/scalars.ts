@@ -5,7 +5,7 @@
 import {isScalar, type Scalar} from 'yaml'
 import {nearest} from '../nearest.ts'
 import {formatBytes, formatDuration, parseBytes, parseCpus, parseDuration} from '../units.ts'
-import {describe} from './document.ts'
+import {describe, Filled} from './document.ts'
 import {bytesHint, cpusHint, durationHint, flagHint, wordHint} from './hints.ts'
 import type {
   Choice,
@@ -58,7 +58,7 @@ export function readScalar(kind: ScalarKind, node: Scalar): Read {
 
 function readText(kind: Text, node: Scalar): Read {
   const written = node.source ?? String(node.value)
-  if (typeof node.value !== 'string' && !kind.anyScalar) {
+  if (typeof node.value !== 'string' && !kind.anyScalar && !(node instanceof Filled)) {
     const complaint = kind.check?.(written)
     return wrong(
       `must be ${kind.expected}`,

@@ -9,7 +9,8 @@ const RTMAX = 64
 export function signalNumber(name: string): number | undefined {
   const full = name.startsWith('SIG') ? name : `SIG${name}`
   const realTime = /^SIGRT(MIN|MAX)(?:([+-])([0-9]{1,2}))?$/.exec(full)
-  if (!realTime) return Object.entries(constants.signals).find(([known]) => known === full)?.[1]
+  if (!realTime)
+    return Object.hasOwn(constants.signals, full) ? constants.signals[full as NodeJS.Signals] : undefined
   const offset = Number(realTime[3] ?? 0) * (realTime[2] === '-' ? -1 : 1)
   const number = (realTime[1] === 'MIN' ? RTMIN : RTMAX) + offset
   return number >= RTMIN && number <= RTMAX ? number : undefined

@@ -1,0 +1,115 @@
+/*
+ * One server of a fleet: its profiles and its item of `servers` laid over each other, checked as a definition is, and written
+ * out as one.
+ */
+import {
+  compose,
+  type Definition,
+  definitionSchema,
+  type Layer,
+  mergeLayers,
+  type Origin,
+  originOf,
+  originOfValue,
+  type Path,
+  type Problem,
+  provenanceAt,
+  Reader,
+  type Source,
+  sourceAt,
+  stillMissing,
+  type Values,
+  writtenData,
+  yamlText,
+} from '../../definition/index.ts'
+import type {Instance} from './expand.ts'
+import {reportIn} from './problems.ts'
+import type {Profiles} from './profiles.ts'
+import {entrySchema} from './schema.ts'
+
+/** A server of a fleet. */
+export interface FleetServer {
+  readonly name: string
+  /** The definition as it is to be written to /etc/vps/servers/NAME.yaml: whole, without reference to the fleet's files. References to secrets (`${env:X}`, `${file:P}`) stay as they are written. */
+  readonly text: string
+  /** What the text says after profiles of the host and defaults. */
+  readonly definition: Definition
+  readonly state: 'running' | 'stopped'
+  /** Where in the fleet's files it is described: `fleet.yaml:8:5`, with the row of its table if it has one. */
+  readonly place: string
+  /** Turns a place in `text` into where it comes from: a line of the fleet's files, a cell of a table, a profile. */
+  readonly originOf: (path: Path) => Origin
+}
+
+export interface BuildOptions {
+  /** The name of the fleet. */
+  readonly fleet: string
+  readonly profiles: Profiles
+  readonly reserved: readonly string[]
+}
+
+/** Makes a server, and says what is wrong with it. */
+export function buildServer(
+  instance: Instance,
+  {fleet, profiles, reserved}: BuildOptions,
+): {server: FleetServer; problems: Problem[]} {
+  const {file, name, scope} = instance
+  const problems: Problem[] = []
+  const add = (problem: Problem) => problems.push(problem)
+  const root = file.filler.fill(instance.node, {scope, report: reportIn(file.source, add)}, instance.replaced)
+  const source: Source = {...file.source, root}
+  const reader = new Reader(source, {whole: 'the server'})
+  const {state, from: _, profiles: named, ...own} = (reader.read(entrySchema, root, []) ?? {}) as Written
+  problems.push(...reader.problems)
+
+  const bases = profiles.orderOf(named ?? [], (index, grade, message, suggestion) => {
+    const {length, ...origin} = originOfValue(source, ['profiles', index])
+    const from = provenanceAt(source, ['profiles', index])
+    add({grade, message, origin, length, ...(suggestion ? {suggestion} : {}), ...(from ? {from} : {})})
+  })
+  const layersOf = (isHosts: boolean) =>
+    bases.filter(base => base.isHosts === isHosts).flatMap(base => profiles.layer(base, scope) ?? [])
+  const hosts = layersOf(true)
+  const fleets = layersOf(false)
+  const read = [...hosts, ...fleets]
+  const layers: Layer[] = [...read, {source, values: own}]
+  const flat = mergeLayers(definitionSchema, [...fleets, {source, values: own}])
+  const values = hosts.length === 0 ? flat : mergeLayers(definitionSchema, [...hosts, {source, values: flat}])
+  problems.push(
+    ...read.flatMap(layer => layer.problems),
+    ...stillMissing([...reader.missing, ...read.flatMap(({missing}) => missing)], values),
+  )
+  const composed = compose(layers, {expectedName: name, name, reserved, values, found: problems})
+  const hostNames = bases.filter(({isHosts}) => isHosts).map(base => base.name)
+  return {
+    server: {
+      name,
+      text: textOf(fleet, {...flat, name, ...(hostNames.length > 0 ? {profiles: hostNames} : {})}),
+      definition: composed.definition,
+      state: state ?? 'running',
+      place: instance.place,
+      originOf: path => placeIn(layers, source, path),
+    },
+    problems: [...problems, ...composed.problems],
+  }
+}
+
+interface Written extends Values {
+  readonly state?: FleetServer['state']
+  readonly profiles?: readonly string[]
+}
+
+/** Without a place: a line more at the top of the fleet's file is no change of every server. */
+function textOf(fleet: string, values: Values): string {
+  const isLowest = values.profiles === undefined
+  const data = writtenData(definitionSchema, values, isLowest) as Values
+  return `# From the fleet ${fleet}: change it there, the next \`vps apply\` writes this file anew.\n${yamlText(data)}`
+}
+
+function placeIn(layers: readonly Layer[], source: Source, path: Path): Origin {
+  const owner = sourceAt(layers, path) ?? source
+  const from = provenanceAt(owner, path)
+  if (from) return {...from.origin, key: originOf(owner, path).key}
+  const {length: _, ...origin} = originOf(owner, path)
+  return origin
+}
