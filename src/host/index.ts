@@ -25,6 +25,8 @@ export {
 export {DEFAULT_NETWORK, type NetworkConfig, type Pool} from './config-network.ts'
 export {type Check, checkHost} from './doctor.ts'
 export {errno, ifMissing, writeError} from './errno.ts'
+export {EVENT_TYPES, type EventType, eventLine, type HostEvent, recordEvent} from './events.ts'
+export {type EventOptions, parseEvent, readEvents} from './events-read.ts'
 export {
   atLeast,
   type Cgroup2,
@@ -59,3 +61,4 @@ export {
 } from './paths.ts'
 export {type Privilege, privilegeProblem, readPrivilege, requirePrivilege} from './privilege.ts'
 export {type Progress, silent} from './progress.ts'
+export {Watch, type Watched} from './watch.ts'

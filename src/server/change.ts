@@ -3,6 +3,8 @@ import {changedKeys, editDefinition, type Loaded, parseDefinition, requireValid}
 import {ExitCode, VpsError} from '../errors.ts'
 import {ifMissing, serverPaths, writeFileAtomic} from '../host/index.ts'
 import {claimAddresses} from '../network/index.ts'
+import {happened} from './happened.ts'
+import {type HistoryOrigin, recordHistory} from './history.ts'
 import {changeLive} from './live.ts'
 import {changeNetwork} from './network/change.ts'
 import {claimantOf} from './network/start.ts'
@@ -24,14 +26,32 @@ export async function set(
   assignments: readonly Assignment[],
 ): Promise<SetReport> {
   const text = await readDefinition(context, name)
-  return await replaceDefinition(context, name, editDefinition(text, [...assignments]).text)
+  return await replaceDefinition(context, name, editDefinition(text, [...assignments]).text, {verb: 'set'})
 }
 
 /** `vps edit`: replaces the definition, under the server's lock; an invalid one is refused and nothing changes. */
-export async function replaceDefinition(context: Context, name: string, text: string): Promise<SetReport> {
+export async function replaceDefinition(
+  context: Context,
+  name: string,
+  text: string,
+  origin: HistoryOrigin = {},
+): Promise<SetReport> {
+  const present = await readDefinition(context, name)
+  const report = await replace(context, name, present, text)
+  if (text !== present) recordHistory(context, name, {verb: 'edit', text, before: present, ...origin})
+  const {live, afterRestart} = report
+  if (live.length + afterRestart.length > 0)
+    happened(context, 'changed', name, {
+      keys: [...live, ...afterRestart].join(', '),
+      ...(afterRestart.length > 0 && {afterRestart: afterRestart.join(', ')}),
+    })
+  return report
+}
+
+async function replace(context: Context, name: string, present: string, text: string): Promise<SetReport> {
   const {paths} = context
   const {definition: file} = serverPaths(paths, name)
-  const before = parseDefinition(await readDefinition(context, name), {file, name, ...parseOptions(paths)})
+  const before = parseDefinition(present, {file, name, ...parseOptions(paths)})
   const loaded = parseDefinition(text, {file, name, ...parseOptions(paths)})
   const after = requireValid(loaded)
   const {live, restart} = changedKeys(before.definition, after)

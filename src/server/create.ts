@@ -17,6 +17,8 @@ import {ensureImage, imageExists} from '../image/index.ts'
 import {claimAddresses} from '../network/index.ts'
 import {makeStorage, removeStorage} from '../storage/index.ts'
 import type {Assignment} from './change.ts'
+import {happened} from './happened.ts'
+import {type HistoryOrigin, recordHistory} from './history.ts'
 import {creatingPath} from './journal.ts'
 import {parseOptions} from './parse-options.ts'
 import {newRecord, writeRecord} from './record.ts'
@@ -46,6 +48,7 @@ export async function create(
   context: Context,
   name: string,
   {fleet, ...source}: CreateSource,
+  origin: HistoryOrigin = {},
 ): Promise<void> {
   const {paths, config, progress, signal} = context
   const off = () => throwIfAborted(signal, `create ${name}`)
@@ -80,6 +83,14 @@ export async function create(
   }
   await renameDurable(journal, files.storage)
   undo.move()
+  const file = draft.text === undefined ? files.definition : source.file
+  recordHistory(context, name, {
+    verb: 'create',
+    text: draft.text ?? draft.loaded.text,
+    ...(file !== undefined && {source: resolve(file)}),
+    ...origin,
+  })
+  happened(context, 'created', name, {template: draft.loaded.definition.template.name})
 }
 
 async function draftDefinition(paths: HostPaths, name: string, source: CreateSource): Promise<Draft> {

@@ -2,6 +2,7 @@ import {existsSync} from 'node:fs'
 import {join} from 'node:path'
 import {serverPaths} from '../host/index.ts'
 import {freezeCgroup} from '../resources/index.ts'
+import {happened} from './happened.ts'
 import {type RunState, readRun, readText} from './run-state.ts'
 import {wrongState} from './session.ts'
 import {guestGroup} from './stop.ts'
@@ -16,6 +17,7 @@ export async function pause(context: Context, name: string): Promise<void> {
   undo.defer(async () => await freezeCgroup(guestGroup(state), false))
   await freezeCgroup(guestGroup(state), true)
   undo.move()
+  happened(context, 'paused', name)
 }
 
 /** `vps resume`, under the lock. */
@@ -23,6 +25,7 @@ export async function resume(context: Context, name: string): Promise<void> {
   const state = runningState(context, name)
   if (!isPaused(state)) throw wrongState(`server ${name} is not paused`)
   await freezeCgroup(guestGroup(state), false)
+  happened(context, 'resumed', name)
 }
 
 /** Whether the server's processes are frozen; a file of the cgroup tells. */

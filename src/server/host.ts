@@ -22,6 +22,7 @@ import {type Assignment, replaceDefinition, set} from './change.ts'
 import {type CreateSource, create} from './create.ts'
 import {destroy} from './destroy.ts'
 import {pause, resume} from './freeze.ts'
+import type {HistoryOrigin} from './history.ts'
 import {findLeftovers, leftoversCheck, repairAll, unseenLeftovers} from './leftovers.ts'
 import type {LimitOptions} from './limits.ts'
 import {type ListFilter, list, resolveNames, type Selection} from './list.ts'
@@ -72,6 +73,11 @@ export interface VerbOptions {
   readonly signal?: AbortSignal | undefined
 }
 
+export interface OriginOptions {
+  /** What the history says of this change: on behalf of what it was made, and from which file. */
+  readonly origin?: HistoryOrigin | undefined
+}
+
 export interface HostOptions {
   /** Told what every verb does that is not given a `progress` of its own. */
   readonly progress?: Progress | undefined
@@ -120,12 +126,16 @@ export class Host {
       progress,
       signal,
       allowUnenforced,
+      origin,
       ...source
-    }: CreateSource & VerbOptions & LimitOptions & {readonly start?: boolean | undefined} = {},
+    }: CreateSource &
+      VerbOptions &
+      LimitOptions &
+      OriginOptions & {readonly start?: boolean | undefined} = {},
   ): Promise<ServerView> {
     const context = this.context(progress, signal)
     await using _session = await openSession(context, 'create', name)
-    await create(context, name, source)
+    await create(context, name, source, origin)
     if (started) await start(context, name, {allowUnenforced})
     return await this.#view(name)
   }
@@ -217,10 +227,10 @@ export class Host {
   async replaceDefinition(
     name: string,
     text: string,
-    {progress, signal}: VerbOptions = {},
+    {progress, signal, origin}: VerbOptions & OriginOptions = {},
   ): Promise<SetReport> {
     const context = this.context(progress, signal)
-    return await this.#locked(context, 'edit', name, () => replaceDefinition(context, name, text))
+    return await this.#locked(context, 'edit', name, () => replaceDefinition(context, name, text, origin))
   }
 
   async list(filter: ListFilter = {}): Promise<ServerView[]> {

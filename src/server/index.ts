@@ -7,7 +7,14 @@ export type {CapacityReport, SplitOptions, SplitReport} from './capacity.ts'
 export type {Assignment} from './change.ts'
 export type {CreateSource} from './create.ts'
 export {StartFault} from './fault.ts'
-export {type ExplainedPlan, Host, type HostOptions, type VerbOptions} from './host.ts'
+export {
+  type HistoryEntry,
+  type HistoryNote,
+  type HistoryOrigin,
+  type HistoryVerb,
+  recordHistory,
+} from './history.ts'
+export {type ExplainedPlan, Host, type HostOptions, type OriginOptions, type VerbOptions} from './host.ts'
 export type {Leftover} from './leftovers.ts'
 export type {ListFilter, Selection} from './list.ts'
 export type {LogOptions} from './logs.ts'

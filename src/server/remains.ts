@@ -3,6 +3,7 @@ import {setTimeout as sleep} from 'node:timers/promises'
 import {removeTree, serverPaths, writeFileAtomic} from '../host/index.ts'
 import {releaseNames} from '../network/index.ts'
 import {cgroupPlace, leaveScope, removeCgroup, serverScope} from '../resources/index.ts'
+import {happened} from './happened.ts'
 import {repairLive} from './live.ts'
 import {repairNetwork} from './network/change.ts'
 import {undoNetwork} from './network/undo.ts'
@@ -65,9 +66,11 @@ export async function removeRun({paths, notice}: Context, name: string, locked =
 }
 
 /** `vps show` shall tell that the server did not stop but was lost. Not worth failing for on a full disk. */
-export async function noteLoss({paths}: Context, name: string): Promise<void> {
+export async function noteLoss(context: Context, name: string): Promise<void> {
+  const {paths} = context
   const {exit} = serverPaths(paths, name)
   if (readRecord(paths, name) === undefined) return
   const text = `lost ${Math.floor(Date.now() / 1000)}\n`
   await writeFileAtomic(exit, text, {mode: 0o600, sync: false}).catch(() => rm(exit, {force: true}))
+  happened(context, 'stopped', name, {exit: 'lost'})
 }

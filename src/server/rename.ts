@@ -2,6 +2,8 @@ import {existsSync} from 'node:fs'
 import {readFile} from 'node:fs/promises'
 import {editDefinition, parseDefinition} from '../definition/index.ts'
 import {makeDirectory, renameDurable, serverPaths, writeFileAtomic} from '../host/index.ts'
+import {happened} from './happened.ts'
+import {recordHistory} from './history.ts'
 import {renamingPath} from './journal.ts'
 import {completeRename, undoRename} from './repair.ts'
 import {readRun} from './run-state.ts'
@@ -16,7 +18,8 @@ export async function rename(context: Context, from: string, to: string): Promis
     throw wrongState(`server ${to} exists already`)
   if (readRun(paths, from).kind === 'alive')
     throw wrongState(`server ${from} is running`, `stop it first: \`vps stop ${from}\``)
-  const text = await renamedText(old.definition, to)
+  const before = await readFile(old.definition, 'utf8')
+  const text = renamedText(before, old.definition, to)
   const journal = renamingPath(paths, from, to)
 
   await using undo = new AsyncDisposableStack()
@@ -26,10 +29,11 @@ export async function rename(context: Context, from: string, to: string): Promis
   await writeFileAtomic(fresh.definition, text)
   undo.move() // the new definition is there: from here on there is only forward
   await completeRename(context, from, to, journal)
+  recordHistory(context, to, {verb: 'rename', text, before})
+  happened(context, 'renamed', from, {to})
 }
 
-async function renamedText(file: string, to: string): Promise<string> {
-  const text = await readFile(file, 'utf8')
+function renamedText(text: string, file: string, to: string): string {
   const edited = editDefinition(text, [{path: 'name', value: to}]).text
   return parseDefinition(text, {file, name: to}).definition.name === to ? text : edited
 }

@@ -16,6 +16,7 @@ import {
 } from '../host/index.ts'
 import {releaseAddresses, renameHoldings} from '../network/index.ts'
 import {removeStorage} from '../storage/index.ts'
+import {renameHistory} from './history.ts'
 import {type Journal, journalsOf} from './journal.ts'
 import {keepMonths} from './kept-months.ts'
 import {fileKey, readRecordAt, type ServerRecord, writeRecord} from './record.ts'
@@ -108,6 +109,7 @@ export async function completeRename(
   const record = readRecordAt(path)
   if (record !== undefined) await renameIdSlot(context.paths, record.slot, from, to)
   await renameHoldings(context.paths, from, to)
+  renameHistory(context, from, to)
   await rm(serverPaths(context.paths, from).definition, {force: true})
   await syncDirectory(context.paths.definitions)
   if (record === undefined) await removeStorage(path)

@@ -92,7 +92,10 @@ async function prepareTrees({paths}: Context): Promise<void> {
   await makeDirectory(dirname(paths.var)) // with a VPS_ROOT it may be new, and it is no secret
   await makeDirectory(paths.var, 0o700)
   for (const directory of [paths.servers, paths.ids, paths.runServers, paths.locks])
-    await makeDirectory(directory, 0o700)
+    if (!existsSync(directory)) await makeDirectory(directory, 0o700)
+  // Whom a full disk keeps from these does without the log and the history.
+  for (const directory of [paths.events, paths.history])
+    if (!existsSync(directory)) await makeDirectory(directory, 0o700).catch(() => {})
 }
 
 /** @throws VpsError BAD_NAME (exit 2); NO_SUCH_SERVER (exit 3) when `name` has neither a definition nor storage */

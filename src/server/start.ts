@@ -17,6 +17,7 @@ import {
 } from '../resources/index.ts'
 import {request} from './control.ts'
 import {describeErrno, startError} from './fault.ts'
+import {happened} from './happened.ts'
 import {guardIdBase} from './id-base.ts'
 import {lackOf} from './lack.ts'
 import {DEVICES, type LimitOptions, mayLack, sharesWithOthers} from './limits.ts'
@@ -49,9 +50,26 @@ export async function start(
   name: string,
   options: LimitOptions = {},
 ): Promise<StartReport> {
-  const {paths, signal} = context
-  if (readRun(paths, name).kind === 'alive')
+  if (readRun(context.paths, name).kind === 'alive')
     throw wrongState(`server ${name} is running already`, `start it anew with \`vps restart ${name}\``)
+  try {
+    const report = await startStopped(context, name, options)
+    happened(context, 'started', name, {pid: report.pid})
+    return report
+  } catch (error) {
+    happened(context, 'failed', name, {reason: reasonOf(error)})
+    throw error
+  }
+}
+
+/** Its message, and those of what went wrong below. */
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  return error.cause === undefined ? error.message : `${error.message}: ${reasonOf(error.cause)}`
+}
+
+async function startStopped(context: Context, name: string, options: LimitOptions): Promise<StartReport> {
+  const {paths, signal} = context
   await secureIds(context, name)
   const loaded = await loadValid(context, name)
   await secureNetwork(context, name, loaded)

@@ -34,7 +34,7 @@ export async function removeThrowaway(context: Context, name: string): Promise<v
   await using _session = await openSession(context, 'repair', name)
   if (!isStray(context.paths, name)) return
   requireServer(context, name)
-  await destroy(context, name, true)
+  await destroy({...context, unrecorded: true}, name, true)
   context.notice(`removed the throw-away server ${name} of an interrupted command`)
 }
 

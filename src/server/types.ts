@@ -11,6 +11,8 @@ export interface Context {
   readonly notice: Progress
   /** Calls the verb off, see `throwIfAborted`. */
   readonly signal?: AbortSignal | undefined
+  /** What is done to servers that vps makes for itself and removes again is nothing for the log and the history. */
+  readonly unrecorded?: boolean
 }
 
 /**

@@ -34,11 +34,12 @@ export interface Sibling extends AsyncDisposable {
  * @param prepare is given the directory of its own layer before it starts
  */
 export async function startSibling(
-  {context, subject, signal}: Lab,
+  {context: outer, subject, signal}: Lab,
   wanted: Wanted,
   prepare?: (upper: string) => Promise<void>,
 ): Promise<Sibling> {
   signal?.throwIfAborted()
+  const context = {...outer, unrecorded: true}
   const name = `verify-${randomBytes(4).toString('hex')}`
   await using undo = new AsyncDisposableStack()
   undo.defer(async () => await remove(context, name))
