@@ -6,7 +6,20 @@
  *   await host.create('web1', {template: 'debian', start: true})
  */
 export {ExitCode, VpsError, type VpsErrorOptions} from './errors.ts'
-export {FleetHost as Host} from './fleet/index.ts'
+export {
+  type ApplyEvent,
+  type ApplyOptions,
+  type ApplyReport,
+  FleetHost as Host,
+  type FleetPlan,
+  type InterruptedApply,
+  type KeyChange,
+  type PlannedServer,
+  type PlanOptions,
+  type PlanSummary,
+  type ServerOutcome,
+  type Step,
+} from './fleet/index.ts'
 export type {Check, HostPaths, IdRange, Progress} from './host/index.ts'
 export type {ImageInfo} from './image/index.ts'
 export type {LaunchPlan, LaunchStep} from './launch/index.ts'

@@ -3,6 +3,7 @@
  */
 import {basename, dirname} from 'node:path'
 import {Document, type Node} from 'yaml'
+import {keySteps} from './keys.ts'
 import {type Kind, tableKind} from './kinds.ts'
 import type {Loaded} from './parse.ts'
 import {PLAIN, plainOf} from './plain.ts'
@@ -68,6 +69,17 @@ export function limitValues(definition: Definition): Pick<EffectiveValue, 'key' 
   return leavesOf(childrenOf(definitionSchema, {resources, limits, sysctl}, [], () => false))
     .filter(({value}) => value !== null && value !== false && !isNothing(value))
     .map(({path, kind, value}) => ({key: path.join('.'), value: plainOf(kind, value)}))
+}
+
+/** The value of a key as it would be written in YAML; null when it is not set. @param key as `changedKeys` names it */
+export function writtenValue(definition: Definition, key: string): unknown {
+  let kind: Kind | undefined = definitionSchema
+  let value: unknown = definition
+  for (const step of keySteps(key)) {
+    kind = kind?.kind === 'list' ? kind.of : kind && kindOf(kind, step)
+    value = typeof value === 'object' && value !== null ? Reflect.get(value, step) : undefined
+  }
+  return value === undefined || value === null ? null : plainOf(kind ?? PLAIN, value)
 }
 
 function treeOf(loaded: Loaded): Branch[] {

@@ -38,7 +38,13 @@ export {
   type Source,
 } from './document.ts'
 export {editDefinition} from './edit.ts'
-export {type EffectiveValue, effectiveText, effectiveValues, limitValues} from './effective.ts'
+export {
+  type EffectiveValue,
+  effectiveText,
+  effectiveValues,
+  limitValues,
+  writtenValue,
+} from './effective.ts'
 export type {Match, Protocol, Rule} from './firewall.ts'
 export {jsonSchema} from './json-schema.ts'
 export {changedKeys, definitionKeys, type KeyInfo, keyInfo, keySteps} from './keys.ts'

@@ -1,8 +1,38 @@
 import {Host, type HostOptions} from '../server/index.ts'
+import {type ApplyOptions, applyFleet} from './apply.ts'
+import {loadFleet} from './file/index.ts'
+import type {PlanOptions} from './options.ts'
+import {planFleet} from './plan.ts'
+import type {ApplyReport} from './report.ts'
+import type {FleetPlan} from './types.ts'
 
 /** A host with verbs that are about many servers together. */
 export class FleetHost extends Host {
   static override async open(options: HostOptions = {}): Promise<FleetHost> {
     return new FleetHost(await Host.openContext(options))
+  }
+
+  /**
+   * What an apply of these fleet files would do. Changes nothing.
+   * @throws VpsError INVALID_FLEET (exit 2); FOREIGN_SERVER, CANNOT_CHANGE (exit 4)
+   */
+  async plan(files: readonly string[], options: PlanOptions = {}): Promise<FleetPlan> {
+    const context = this.context(options.progress)
+    const {plan} = await planFleet(context, await this.#load(files, options), options)
+    return plan
+  }
+
+  /**
+   * Makes the servers of these fleet files, and changes, starts and stops those that are there, until all is as the files say. Only
+   * servers of this fleet are touched. Killed at any moment, the same call goes on where it stopped.
+   * @throws VpsError what `plan` throws; BUSY (exit 4); NOT_CONFIRMED. Servers that fail are in the report.
+   */
+  async apply(files: readonly string[], options: ApplyOptions = {}): Promise<ApplyReport> {
+    const context = this.context(options.progress)
+    return await applyFleet(context, await this.#load(files, options), options)
+  }
+
+  async #load(files: readonly string[], {variables}: PlanOptions) {
+    return await loadFleet(this.context(), files, variables === undefined ? {} : {variables})
   }
 }

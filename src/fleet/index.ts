@@ -2,7 +2,9 @@
  * The fleet room: many servers described together and changed together. It owns the language of fleet files, the plan of what
  * would change, applying it, and the order in which servers start and stop; what one server needs is the server room's.
  */
+export type {ApplyOptions} from './apply.ts'
 export {FleetHost} from './host.ts'
+export type {PlanOptions} from './options.ts'
 export {
   inOrder,
   type Ordered,
@@ -12,4 +14,15 @@ export {
   reversed,
   type Turn,
 } from './order.ts'
+export type {ApplyEvent, ApplyReport, ServerOutcome} from './report.ts'
 export type {Release} from './slots.ts'
+export {
+  type FleetPlan,
+  type InterruptedApply,
+  type KeyChange,
+  type PlannedServer,
+  type PlanSummary,
+  type PresentState,
+  STEPS,
+  type Step,
+} from './types.ts'

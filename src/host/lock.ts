@@ -2,6 +2,9 @@ import {constants} from 'node:fs'
 import {type FileHandle, open, stat, unlink} from 'node:fs/promises'
 import {dirname} from 'node:path'
 import process from 'node:process'
+
+import {ExitCode, VpsError} from '../errors.ts'
+
 import {flock} from '../native/index.ts'
 import {throwIfAborted, pause as waitFor} from './abort.ts'
 import {makeDirectory} from './atomic.ts'
@@ -24,6 +27,8 @@ export interface LockOptions {
   readonly what: string
   /** Gives up waiting. */
   readonly signal?: AbortSignal | undefined
+  /** False: does not wait for another that has it. */
+  readonly wait?: boolean | undefined
 }
 
 const SAY_AFTER_MS = 300
@@ -42,13 +47,14 @@ export async function lockServer(
 
 /**
  * Takes the lock file `path`, waiting for as long as another process or another call in this one has it.
+ * @throws VpsError BUSY (exit 4) naming the holder, if it is not to wait
  *
  * The wait polls: a flock that blocks would hold a thread of libuv's small pool, and the holder, who may be in this very
  * process, needs that pool to finish.
  */
 export async function lockFile(
   path: string,
-  {verb, what, progress = silent, signal}: LockOptions,
+  {verb, what, progress = silent, signal, wait}: LockOptions,
 ): Promise<Lock> {
   throwIfAborted(signal, `${verb}: ${what}`)
   await makeDirectory(dirname(path), 0o700)
@@ -60,6 +66,7 @@ export async function lockFile(
       await introduce(handle, verb, path)
       return new HeldLock(path, handle)
     }
+    if (wait === false) throw await busy(path, what)
     if (!said && performance.now() - start > SAY_AFTER_MS) {
       said = true
       progress(`waiting for ${what}: ${await holder(path)}`)
@@ -68,12 +75,19 @@ export async function lockFile(
   }
 }
 
+async function busy(path: string, what: string): Promise<VpsError> {
+  return new VpsError('BUSY', `${what}: ${await holder(path)}`, {
+    suggestions: ['wait until it is done, and try again'],
+    exitCode: ExitCode.wrongState,
+  })
+}
+
 /** Who has the lock, as far as the file tells: `vps stop (pid 4711) is at work on it`. */
 export async function holder(path: string): Promise<string> {
   const file = await ifMissing(open(path, 'r'), undefined)
   if (file === undefined) return 'another command is at work on it'
   try {
-    const [pid, verb] = (await file.readFile('utf8')).trim().split(' ')
+    const [, pid, verb] = /^(\d+) (.+)$/.exec((await file.readFile('utf8')).trim()) ?? []
     return pid && verb ? `vps ${verb} (pid ${pid}) is at work on it` : 'another command is at work on it'
   } finally {
     await file.close()

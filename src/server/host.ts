@@ -42,7 +42,7 @@ import {
   showProfile,
 } from './profiles.ts'
 import {rename} from './rename.ts'
-import {readRun} from './run-state.ts'
+import {restart} from './restart.ts'
 import {isServer, openSession, requireServer} from './session.ts'
 import {show} from './show.ts'
 import {type StartOptions, start, waitReady} from './start.ts'
@@ -172,13 +172,9 @@ export class Host {
     }: Pick<StopOptions, 'timeoutMs'> & StartOptions & VerbOptions = {},
   ): Promise<StartReport> {
     const context = this.context(progress, signal)
-    const report = await this.#locked(context, 'restart', name, async () => {
-      if (readRun(this.paths, name).kind === 'alive') {
-        await planStart(context, name, limits) // a definition that can't be started shall not stop what runs
-        await stop(context, name, {timeoutMs})
-      }
-      return await start(context, name, limits)
-    })
+    const report = await this.#locked(context, 'restart', name, () =>
+      restart(context, name, {timeoutMs, ...limits}),
+    )
     return wait ? await waitReady(context, report) : report
   }
 

@@ -4,8 +4,9 @@
  */
 export type {AttachOptions} from './attach.ts'
 export type {CapacityReport, SplitOptions, SplitReport} from './capacity.ts'
-export type {Assignment} from './change.ts'
-export type {CreateSource} from './create.ts'
+export {type Assignment, replaceDefinition} from './change.ts'
+export {type CreateSource, create} from './create.ts'
+export {destroy} from './destroy.ts'
 export {StartFault} from './fault.ts'
 export {
   type HistoryEntry,
@@ -15,16 +16,28 @@ export {
   recordHistory,
 } from './history.ts'
 export {type ExplainedPlan, Host, type HostOptions, type OriginOptions, type VerbOptions} from './host.ts'
-export type {Leftover} from './leftovers.ts'
-export type {ListFilter, Selection} from './list.ts'
+export {type Leftover, repairGone} from './leftovers.ts'
+export {type ListFilter, type Selection, serverNames} from './list.ts'
 export type {LogOptions} from './logs.ts'
 export type {ServerMonth} from './months.ts'
 export {type NetworkDifference, sentence as differenceText} from './network/check.ts'
 export type {FirewallRule, FirewallView} from './network/firewall.ts'
+export {type ParsingOptions, parseOptions} from './parse-options.ts'
 export type {EffectiveDefinition, ProfileDetails, ProfileView} from './profiles.ts'
+export {readRecord, type ServerRecord, writeRecord} from './record.ts'
+export {restart} from './restart.ts'
 export type {ServerFilter} from './select.ts'
-export type {StartOptions} from './start.ts'
-export type {StopOptions} from './stop.ts'
+export {openSession, type Session, wrongState} from './session.ts'
+export {
+  readAs,
+  runningDefinition,
+  type Standing,
+  standingOf,
+  type Unfinished,
+  unfinishedServers,
+} from './standing.ts'
+export {type StartOptions, start, waitReady} from './start.ts'
+export {type StopOptions, stop} from './stop.ts'
 export {
   sortTop,
   TOP_ORDERS,
@@ -35,6 +48,7 @@ export {
 } from './top.ts'
 export type {ServerTraffic, TrafficMonth} from './traffic.ts'
 export type {
+  Context,
   LinkView,
   NetworkAddress,
   NetworkPool,

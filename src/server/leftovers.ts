@@ -31,17 +31,26 @@ async function findOfServers(paths: HostPaths): Promise<Leftover[]> {
   const journals = readJournals(paths).flatMap(journal =>
     journalNames(journal).map(name => ({name, what: `an interrupted ${VERBS[journal.kind]}`})),
   )
-  const slots = (await listIdSlots(paths))
-    .filter(({owner}) => isNowhere(paths, owner))
-    .map(({slot, owner}) => ({name: owner, what: `id range ${slot} of no server`}))
-  const addresses = listHoldings(paths)
-    .filter(({server}) => isNowhere(paths, server))
-    .map(({server, range}) => ({name: server, what: `address ${formatRange(range)} of no server`}))
+  const gone = await findOfGone(paths)
   const runs = listDirectory(paths.runServers)
     .filter(name => ['dead', 'bare'].includes(readRun(paths, name).kind))
     .map(name => ({name, what: 'a supervisor that died'}))
   const strays = strayThrowaways(paths).map(name => ({name, what: 'a throw-away server whose maker is gone'}))
-  return [...journals, ...slots, ...addresses, ...runs, ...strays]
+  return [...journals, ...gone, ...runs, ...strays]
+}
+
+/** What servers still have that are gone. */
+async function findOfGone(paths: HostPaths): Promise<Leftover[]> {
+  const moving = new Set(readJournals(paths).flatMap(journalNames))
+  const isNowhere = (name: string): boolean =>
+    !moving.has(name) && !existsSync(serverPaths(paths, name).storage)
+  const slots = (await listIdSlots(paths))
+    .filter(({owner}) => isNowhere(owner))
+    .map(({slot, owner}) => ({name: owner, what: `id range ${slot} of no server`}))
+  const addresses = listHoldings(paths)
+    .filter(({server}) => isNowhere(server))
+    .map(({server, range}) => ({name: server, what: `address ${formatRange(range)} of no server`}))
+  return [...slots, ...addresses]
 }
 
 const VERBS = {creating: 'create', destroying: 'destroy', renaming: 'rename'} as const
@@ -83,7 +92,10 @@ export async function repairAll(context: Context): Promise<string[]> {
   return names
 }
 
-function isNowhere(paths: HostPaths, name: string): boolean {
-  const moving = readJournals(paths).some(journal => journalNames(journal).includes(name))
-  return !moving && !existsSync(serverPaths(paths, name).storage)
+/** Takes back what interrupted removals left to servers that are gone; of those that are there nothing is touched. */
+export async function repairGone(context: Context): Promise<void> {
+  const names = new Set((await findOfGone(context.paths)).map(({name}) => name))
+  for (const name of names) {
+    await using _session = await openSession(context, 'repair', name) // repairs it
+  }
 }

@@ -23,6 +23,7 @@ export const commandGroups: readonly {readonly title: string; readonly commands:
       'destroy',
     ],
   },
+  {title: 'Fleets', commands: ['plan', 'apply']},
   {title: 'What servers use', commands: ['usage', 'traffic', 'top', 'verify']},
   {
     title: 'Network',

@@ -1,0 +1,19 @@
+import type {LimitOptions} from './limits.ts'
+import {planStart} from './plan.ts'
+import {readRun} from './run-state.ts'
+import {start} from './start.ts'
+import {type StopOptions, stop} from './stop.ts'
+import type {Context, StartReport} from './types.ts'
+
+/** Stops the server `name` if it runs, and starts it from its present definition, under its lock. */
+export async function restart(
+  context: Context,
+  name: string,
+  {timeoutMs, ...limits}: Pick<StopOptions, 'timeoutMs'> & LimitOptions = {},
+): Promise<StartReport> {
+  if (readRun(context.paths, name).kind === 'alive') {
+    await planStart(context, name, limits) // a definition that can't be started shall not stop what runs
+    await stop(context, name, {timeoutMs})
+  }
+  return await start(context, name, limits)
+}
