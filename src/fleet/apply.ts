@@ -1,5 +1,5 @@
 import {VpsError} from '../errors.ts'
-import {requirePrivilege} from '../host/index.ts'
+import {recordEvent, requirePrivilege} from '../host/index.ts'
 import {type Context, parseOptions, repairGone} from '../server/index.ts'
 import {lockApply} from './apply-lock.ts'
 import type {Fleet} from './file/index.ts'
@@ -60,8 +60,17 @@ export async function applyFleet(
     tookMs: Math.round(performance.now() - begin),
     ...result,
   }
+  if (report.servers.length > 0)
+    recordEvent(context.paths, {type: 'applied', server: null, detail: detailOf(report)})
   run.tell({event: 'end', report})
   return report
+}
+
+/** For the host's log. */
+function detailOf({fleet, ok, servers, takenBack}: ApplyReport): Record<string, string | number | boolean> {
+  const count = (outcome: ServerOutcome['outcome']): number =>
+    servers.filter(server => server.outcome === outcome).length
+  return {fleet, ok, done: count('done'), failed: count('failed'), takenBack: takenBack !== 'no'}
 }
 
 type Result = Pick<ApplyReport, 'servers' | 'takenBack'>
@@ -160,7 +169,13 @@ class Run {
 
   async #do(tasks: readonly Task[]): Promise<ServerOutcome[]> {
     const mayRestart = this.#options.restart !== false
-    const jobs = tasks.map((task): Job => ({...task, mayRestart}))
+    const jobs = tasks.map(
+      (task): Job => ({
+        ...task,
+        mayRestart,
+        source: task.planned.place ?? undefined,
+      }),
+    )
     return await work(this.#context, jobs, this.#working)
   }
 }

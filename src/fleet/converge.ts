@@ -8,6 +8,7 @@ import {
   type Context,
   create,
   destroy,
+  type HistoryOrigin,
   openSession,
   readRecord,
   replaceDefinition,
@@ -27,6 +28,8 @@ export interface ConvergeOptions {
   readonly mayRestart: boolean
   /** What `fileKey` said of the definition when this was planned; `any`: does not matter. */
   readonly definitionKey: string
+  /** Where the fleet's files speak of it, for its history. */
+  readonly source: string | undefined
   readonly onStep: (step: Step) => void
 }
 
@@ -37,7 +40,7 @@ export async function converge(
   context: Context,
   name: string,
   target: Target,
-  {parsing, mayRestart, definitionKey, onStep}: ConvergeOptions,
+  {parsing, mayRestart, definitionKey, source, onStep}: ConvergeOptions,
 ): Promise<Step[]> {
   const {paths} = context
   await using session = await openSession(context, 'apply', name)
@@ -47,14 +50,20 @@ export async function converge(
   const done: Step[] = []
   for (const step of difference(present, target, mayRestart).steps) {
     onStep(step)
-    await take(context, name, target, step)
+    await take(context, name, {target, source}, step)
     done.push(step)
   }
   return done
 }
 
-async function take(context: Context, name: string, target: Target, step: Step): Promise<void> {
+interface Aim {
+  readonly target: Target
+  readonly source: string | undefined
+}
+
+async function take(context: Context, name: string, {target, source}: Aim, step: Step): Promise<void> {
   const {paths} = context
+  const origin: HistoryOrigin = {verb: 'apply', ...(source !== undefined && {source})}
   if (target.kind === 'absent') {
     await destroy(context, name, true)
     return
@@ -63,9 +72,9 @@ async function take(context: Context, name: string, target: Target, step: Step):
     case 'adopt':
       return await adopt(context, name, target)
     case 'create':
-      return await make(context, name, target)
+      return await make(context, name, target, origin)
     case 'change':
-      await write(context, name, target.text)
+      await write(context, name, target.text, origin)
       return
     case 'stop':
       if (standingOf(paths, name).run.kind === 'alive') await stop(context, name, {})
@@ -92,16 +101,21 @@ async function adopt({paths}: Context, name: string, {text, fleet}: Wanted): Pro
   await writeRecord(storage, fleet === undefined ? rest : {...rest, fleet})
 }
 
-async function make(context: Context, name: string, {text, fleet}: Wanted): Promise<void> {
+async function make(
+  context: Context,
+  name: string,
+  {text, fleet}: Wanted,
+  origin: HistoryOrigin,
+): Promise<void> {
   const isDefined = standingOf(context.paths, name).text !== undefined
-  await create(context, name, {...(!isDefined && {definitionText: text}), fleet})
+  await create(context, name, {...(!isDefined && {definitionText: text}), fleet}, origin)
 }
 
 /** A server that has lost its definition gets it back. */
-async function write(context: Context, name: string, text: string): Promise<void> {
+async function write(context: Context, name: string, text: string, origin: HistoryOrigin): Promise<void> {
   if (standingOf(context.paths, name).text === undefined)
     await writeFileAtomic(serverPaths(context.paths, name).definition, text)
-  await replaceDefinition(context, name, text)
+  await replaceDefinition(context, name, text, origin)
 }
 
 function changedMeanwhile({paths}: Context, name: string): VpsError {

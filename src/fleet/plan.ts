@@ -39,6 +39,7 @@ export async function planFleet(context: Context, fleet: Fleet, options: PlanOpt
     pending: tasks.length > 0,
     summary: summaryOf(all),
     servers: all.map(({planned}) => planned),
+    problems: fleet.problems,
     interrupted: interruptedOf(context, fleet.name),
   }
   return {plan, tasks}

@@ -41,7 +41,13 @@ export async function takeBack(
 
 function jobOf({paths}: Context, fleet: string, before: Before, {parsing}: WorkOptions): Job {
   const {name, waiting} = before
-  const rest = {name, after: [], definitionKey: 'any', mayRestart: !waiting}
+  const rest = {
+    name,
+    after: [],
+    definitionKey: 'any',
+    mayRestart: !waiting,
+    source: `fleet ${fleet}, taken back`,
+  }
   if (!before.stored) return {...rest, target: {kind: 'absent', fleet}}
   const target = formerTarget(before, text => readAs(paths, name, text, parsing))
   return {...rest, after: target.kind === 'server' ? target.definition().after : [], target}

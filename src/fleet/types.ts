@@ -1,4 +1,4 @@
-import type {Definition} from '../definition/index.ts'
+import type {Definition, Problem} from '../definition/index.ts'
 import type {Before} from './journal.ts'
 
 /** What is done to a server, in the order in which it is done to one. */
@@ -53,6 +53,8 @@ export interface FleetPlan {
   readonly summary: PlanSummary
   /** Every server of the files, then those that are in none, each by name. */
   readonly servers: readonly PlannedServer[]
+  /** Warnings and recommendations about the files. */
+  readonly problems: readonly Problem[]
   /** An atomic apply of this fleet was cut off; applying goes on with it. */
   readonly interrupted: InterruptedApply | null
 }

@@ -16,6 +16,7 @@ export interface Job {
   /** See `ConvergeOptions`. */
   readonly definitionKey: string
   readonly mayRestart: boolean
+  readonly source: string | undefined
 }
 
 export interface WorkOptions {
@@ -86,7 +87,7 @@ function settledOutcome(outcome: Exclude<Outcome<Job, ServerOutcome>, {kind: 'do
 /** @param turn of a server that others come after: they wait until it is up, and no slot is taken meanwhile */
 async function one(
   context: Context,
-  {name, target, definitionKey, mayRestart}: Job,
+  {name, target, definitionKey, mayRestart, source}: Job,
   {parsing, onEvent, outcome = 'done'}: WorkOptions,
   turn: Turn | undefined,
 ): Promise<ServerOutcome> {
@@ -100,7 +101,7 @@ async function one(
   onEvent({event: 'begin', name})
   const own = {...context, progress: (line: string) => onEvent({event: 'progress', name, line})}
   try {
-    await converge(own, name, target, {parsing, mayRestart, definitionKey, onStep})
+    await converge(own, name, target, {parsing, mayRestart, definitionKey, source, onStep})
     if (turn !== undefined && target.kind === 'server' && target.state === 'running') {
       turn.release()
       await untilUp(own, name, turn.signal)

@@ -99,11 +99,18 @@ function value(what: unknown): string {
   return shown.length > LONGEST ? `${shown.slice(0, LONGEST - 3)}...` : shown
 }
 
-function notes({servers, interrupted, fleet}: FleetPlan, paint: Paint, width: number): string[] {
+function notes({servers, interrupted, fleet, problems}: FleetPlan, paint: Paint, width: number): string[] {
   const waiting = servers.filter(server => server.waiting.length > 0).map(({name}) => name)
   const orphans = servers.filter(({wanted, steps}) => wanted === null && steps.length === 0)
   const note = (text: string): string => wrap(`${paint('warning', 'Note:')} ${text}`, width, 6)
   return [
+    ...problems.map(({origin, grade, message}) =>
+      wrap(
+        `${origin.file}:${origin.line}:${origin.column}: ${paint('warning', grade)}: ${message}`,
+        width,
+        6,
+      ),
+    ),
     ...(interrupted === null
       ? []
       : [

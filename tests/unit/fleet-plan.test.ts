@@ -2,12 +2,14 @@
 import {describe, expect, test} from 'vitest'
 import {type Definition, parseDefinition} from '../../src/definition/index.ts'
 import {difference, type Present} from '../../src/fleet/diff.ts'
-import type {FleetPlan, PlannedServer, Target} from '../../src/fleet/types.ts'
 import {withoutSecrets} from '../../src/fleet/secrets.ts'
+import type {FleetPlan, PlannedServer, Target} from '../../src/fleet/types.ts'
 import {fleetPlanText, nameList, plain, planSentence} from '../../src/ui/index.ts'
 
 const TEXT = 'name: web1\ntemplate: host\nresources: {memory: {limit: 512MiB}}\n'
 const MORE = 'name: web1\ntemplate: host\nresources: {memory: {limit: 1GiB}}\n'
+// biome-ignore lint/suspicious/noTemplateCurlyInString: as it stands in a fleet file
+const FROM_ENVIRONMENT = '${env:ADMIN}'
 const NAMED = `${TEXT}hostname: web.example.net\n`
 
 function read(text: string): Definition {
@@ -175,17 +177,19 @@ describe('plans', () => {
       ...summary,
     },
     servers,
+    problems: [],
     interrupted: null,
   })
 
   test('draw together the servers that the same is done to', () => {
     const change = {key: 'resources.memory.limit', old: '512MiB', new: '1GiB', when: 'live'} as const
     const servers = [
-      ...[1, 2, 3].map(n =>
-        planned(`lab-00${n}`, {steps: ['create', 'start'], state: null, changes: []}),
-      ),
+      ...[1, 2, 3].map(n => planned(`lab-00${n}`, {steps: ['create', 'start'], state: null, changes: []})),
       ...['bob', 'alice'].map(name => planned(name, {steps: ['change'], changes: [change]})),
-      planned('db1', {steps: ['change', 'restart'], changes: [{...change, key: 'hostname', when: 'restart'}]}),
+      planned('db1', {
+        steps: ['change', 'restart'],
+        changes: [{...change, key: 'hostname', when: 'restart'}],
+      }),
       planned('old1', {steps: ['destroy'], wanted: null, place: null}),
       planned('web1', {steps: ['adopt', 'start'], formerFleet: 'other'}),
       planned('gone1', {wanted: null, place: null}),
@@ -237,8 +241,8 @@ describe('plans', () => {
     expect(withoutSecrets('provision.users', [{name: 'admin', password: 'geheim'}])).toEqual([
       {name: 'admin', password: '(hidden)'},
     ])
-    expect(withoutSecrets('provision.users', [{password: '${env:ADMIN}'}])).toEqual([
-      {password: '${env:ADMIN}'},
+    expect(withoutSecrets('provision.users', [{password: FROM_ENVIRONMENT}])).toEqual([
+      {password: FROM_ENVIRONMENT},
     ])
     expect(withoutSecrets('env', {API_TOKEN: 'abc', LANG: 'C'})).toEqual({API_TOKEN: '(hidden)', LANG: 'C'})
     expect(withoutSecrets('env["DB_PASSWORD"]', 'abc')).toBe('(hidden)')
