@@ -4,7 +4,7 @@ import {string as word} from '@oclif/core/args'
 import {boolean, string} from '@oclif/core/flags'
 import {parseAssignments} from '../src/definition/index.ts'
 import {Host} from '../src/server/index.ts'
-import {notice, progressLine, VpsCommand} from '../src/ui/index.ts'
+import {notice, passwordLines, progressLine, VpsCommand} from '../src/ui/index.ts'
 
 export default class Create extends VpsCommand {
   static override summary = 'Make a server.'
@@ -62,8 +62,8 @@ The definition comes from --file, or is a new one with the template of --templat
         progress: progress.report,
       })
       .finally(progress.end)
-    await this.answer(view, () =>
-      view.pid === null ? `${name}: created` : `${name}: created and started, init is process ${view.pid}`,
-    )
+    const made =
+      view.pid === null ? `${name}: created` : `${name}: created and started, init is process ${view.pid}`
+    await this.answer(view, () => [made, ...passwordLines(name, view.generated)].join('\n'))
   }
 }

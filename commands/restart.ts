@@ -1,7 +1,7 @@
 import {string as word} from '@oclif/core/args'
 import {boolean} from '@oclif/core/flags'
 import {Host} from '../src/server/index.ts'
-import {durationFlag, notice, ServersCommand} from '../src/ui/index.ts'
+import {durationFlag, notice, passwordLines, ServersCommand} from '../src/ui/index.ts'
 
 export default class Restart extends ServersCommand {
   static override summary = 'Stop servers and start them again.'
@@ -29,7 +29,11 @@ export default class Restart extends ServersCommand {
     await this.each(
       await this.chosen(host, words, parsed.flags, ['running', 'starting', 'paused', 'crashed']),
       name => host.restart(name, {...(timeout !== undefined && {timeoutMs: timeout}), wait, allowUnenforced}),
-      ({name, pid, ready}) => `${name}: ${ready ? 'up again' : 'restarted'}, init is process ${pid}`,
+      ({name, pid, ready, generated}) =>
+        [
+          `${name}: ${ready ? 'up again' : 'restarted'}, init is process ${pid}`,
+          ...passwordLines(name, generated),
+        ].join('\n'),
     )
   }
 }

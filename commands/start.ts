@@ -1,7 +1,7 @@
 import {string as word} from '@oclif/core/args'
 import {boolean} from '@oclif/core/flags'
 import {Host, type StartReport} from '../src/server/index.ts'
-import {duration, notice, ServersCommand, timingsTable} from '../src/ui/index.ts'
+import {duration, notice, passwordLines, ServersCommand, timingsTable} from '../src/ui/index.ts'
 
 export default class Start extends ServersCommand {
   static override summary = 'Start servers.'
@@ -57,7 +57,8 @@ A limit that this host cannot enforce keeps the server from starting, unless --a
   }
 }
 
-function startedLine({name, pid, ready, phases}: StartReport, wait: boolean): string {
+function startedLine({name, pid, ready, phases, generated}: StartReport, wait: boolean): string {
   const total = phases.reduce((sum, phase) => sum + phase.microseconds, 0) / 1000
-  return `${name}: ${wait && ready ? 'up' : 'started'} in ${duration(total)}, init is process ${pid}`
+  const line = `${name}: ${wait && ready ? 'up' : 'started'} in ${duration(total)}, init is process ${pid}`
+  return [line, ...passwordLines(name, generated)].join('\n')
 }

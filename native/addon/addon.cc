@@ -6,6 +6,7 @@
 #include "launch.h"
 #include "memfd.h"
 #include "pidfd.h"
+#include "tree.h"
 
 static Napi::Object init(Napi::Env env, Napi::Object exports)
 {
@@ -17,6 +18,14 @@ static Napi::Object init(Napi::Env env, Napi::Object exports)
         exports.Set("pidfdSignal", Napi::Function::New(env, vps::pidfd_signal_process));
         exports.Set("pidfdWait", Napi::Function::New(env, vps::pidfd_wait));
         exports.Set("prepareExec", Napi::Function::New(env, vps::prepare_exec));
+        exports.Set("treeOpen", Napi::Function::New(env, vps::tree_open));
+        exports.Set("treeStat", Napi::Function::New(env, vps::tree_stat));
+        exports.Set("treeRead", Napi::Function::New(env, vps::tree_read));
+        exports.Set("treeReadLink", Napi::Function::New(env, vps::tree_read_link));
+        exports.Set("treeList", Napi::Function::New(env, vps::tree_list));
+        exports.Set("treeWrite", Napi::Function::New(env, vps::tree_write));
+        exports.Set("treeLink", Napi::Function::New(env, vps::tree_link));
+        exports.Set("treeDirectory", Napi::Function::New(env, vps::tree_directory));
         return exports;
 }
 

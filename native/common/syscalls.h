@@ -66,8 +66,10 @@ static inline int sys_pidfd_send_signal(int pidfd, int signal)
  * 0). */
 static inline pid_t sys_clone3(uint64_t flags, int exit_signal, int cgroup)
 {
-        struct clone_args args = {.flags = flags, .exit_signal = (uint64_t)exit_signal};
+        struct clone_args args = {};
 
+        args.flags = flags;
+        args.exit_signal = (uint64_t)exit_signal;
         if (cgroup >= 0) {
                 args.flags |= CLONE_INTO_CGROUP;
                 args.cgroup = (uint64_t)cgroup;

@@ -77,6 +77,7 @@ export {
   readProfileText,
   unknownProfile,
 } from './profiles.ts'
+export {GENERATE, isHash, SECRET, sshKeyCheck} from './provision-checks.ts'
 export {type Publish, writePublish} from './publish.ts'
 export {MAX_PROBLEMS, type Missing, Reader} from './read.ts'
 export {referencePage} from './reference.ts'
@@ -88,6 +89,7 @@ export type {
   Mount,
   MountOption,
   Network,
+  Provision,
   Rates,
   Resources,
   RestartPolicy,

@@ -27,7 +27,11 @@ import {
 import {NAME_PATTERN} from './names.ts'
 import {network, project} from './network-keys.ts'
 import {networkWord} from './network-words.ts'
+
 import {after, autostart} from './order-keys.ts'
+
+import {provision} from './provision-keys.ts'
+
 import {enforce, limits, profiles, resources, sysctl} from './resource-keys.ts'
 
 const SECOND = 1000
@@ -416,6 +420,22 @@ export const definitionSchema = section(
       change: 'restart',
       aka: ['net', 'networking'],
     }),
+    provision: group(provision, {
+      says: 'What is set up in the server once, when it is made: users, keys, files, packages, commands. What is added later is done at the next start. `vps provision` does what is not done yet; with `--again` it does everything anew.',
+      example:
+        '{users: [{name: admin, sudo: true, password: generate}], packages: [nginx], timezone: Europe/Berlin}',
+      change: 'restart',
+      aka: [
+        'cloud-init',
+        'cloud_init',
+        'cloudinit',
+        'user-data',
+        'user_data',
+        'setup',
+        'firstboot',
+        'provisioning',
+      ],
+    }),
   },
   {otherwise: networkWord},
 )
@@ -440,4 +460,5 @@ export type Network = Definition['network']
 export type Link = Network['links'][number]
 export type Firewall = Network['firewall']
 export type Resources = Definition['resources']
+export type Provision = Definition['provision']
 export type Rates = Resources['io']['read']

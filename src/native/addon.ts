@@ -2,6 +2,15 @@ import {createRequire} from 'node:module'
 import {NativeError} from './error.ts'
 import {nativeFile} from './files.ts'
 
+/** What stands at a place of a server's tree; `mode` holds the type too, see inode(7). */
+export interface TreeStat {
+  readonly mode: number
+  readonly uid: number
+  readonly gid: number
+  /** How many names the file has, see link(2). */
+  readonly names: number
+}
+
 /** What vps.node exports; arguments are checked by this room, the addon only converts them. */
 interface Addon {
   setErrorClass(errorClass: typeof NativeError): void
@@ -12,6 +21,30 @@ interface Addon {
   pidfdSignal(pidfd: number, signal: number): void
   pidfdWait(pidfd: number): {promise: Promise<boolean>; cancel(): void}
   prepareExec(words: Buffer): void
+  treeOpen(lower: readonly string[], upper: string, work: string): number
+  treeStat(tree: number, path: string, follow: boolean): TreeStat | undefined
+  treeRead(tree: number, path: string, follow: boolean, most: number): Buffer | undefined
+  treeReadLink(tree: number, path: string, follow: boolean): string | undefined
+  treeList(tree: number, path: string, follow: boolean): string[] | undefined
+  treeWrite(
+    tree: number,
+    path: string,
+    follow: boolean,
+    bytes: Buffer,
+    mode: number,
+    uid: number,
+    gid: number,
+  ): void
+  treeLink(tree: number, path: string, follow: boolean, target: string, uid: number, gid: number): void
+  treeDirectory(
+    tree: number,
+    path: string,
+    follow: boolean,
+    mode: number,
+    uid: number,
+    gid: number,
+    own: boolean,
+  ): boolean
 }
 
 let loaded: Addon | undefined

@@ -10,6 +10,7 @@ import {nativeFile} from './files.ts'
 
 export {NativeError} from './error.ts'
 export {type NativeName, nativeFile} from './files.ts'
+export {type Ownership, ServerTree, type TreeStat} from './tree.ts'
 
 /** Refuses what is not a descriptor or a pid before it reaches C, where NaN would become 0. */
 function natural(value: number, what: string): number {

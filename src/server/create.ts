@@ -21,6 +21,7 @@ import {happened} from './happened.ts'
 import {type HistoryOrigin, recordHistory} from './history.ts'
 import {creatingPath} from './journal.ts'
 import {parseOptions} from './parse-options.ts'
+import {type GeneratedPassword, provisionFiles} from './provision/index.ts'
 import {newRecord, writeRecord} from './record.ts'
 import {wrongState} from './session.ts'
 import type {Context} from './types.ts'
@@ -43,13 +44,16 @@ interface Draft {
   readonly directory: string
 }
 
-/** Makes the server `name`, under its lock: its storage, its id range, its definition. */
+/**
+ * Makes the server `name`, under its lock: its storage, its id range, its definition, and what that says is set up in it.
+ * @returns passwords that were made for its users
+ */
 export async function create(
   context: Context,
   name: string,
   {fleet, ...source}: CreateSource,
   origin: HistoryOrigin = {},
-): Promise<void> {
+): Promise<GeneratedPassword[]> {
   const {paths, config, progress, signal} = context
   const off = () => throwIfAborted(signal, `create ${name}`)
   const files = serverPaths(paths, name)
@@ -77,6 +81,13 @@ export async function create(
   undo.defer(claim.undo)
   off()
   await claim.settle()
+  // The renaming below commits what was written, and the state of it.
+  const generated = await provisionFiles({
+    storage: journal,
+    image,
+    definition: draft.loaded.definition,
+    sync: false,
+  })
   if (draft.text !== undefined) {
     undo.defer(async () => await rm(files.definition, {force: true}))
     await writeFileAtomic(files.definition, draft.text)
@@ -91,6 +102,7 @@ export async function create(
     ...origin,
   })
   happened(context, 'created', name, {template: draft.loaded.definition.template.name})
+  return generated
 }
 
 async function draftDefinition(paths: HostPaths, name: string, source: CreateSource): Promise<Draft> {

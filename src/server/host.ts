@@ -51,6 +51,7 @@ import {type TopOptions, type TopReport, top} from './top.ts'
 import {resetTraffic, type ServerTraffic, type TrafficMonth, traffic, trafficMonths} from './traffic.ts'
 import type {
   Context,
+  CreateReport,
   NetworkAddress,
   NetworkPool,
   ProcessRow,
@@ -132,12 +133,12 @@ export class Host {
       VerbOptions &
       LimitOptions &
       OriginOptions & {readonly start?: boolean | undefined} = {},
-  ): Promise<ServerView> {
+  ): Promise<CreateReport> {
     const context = this.context(progress, signal)
     await using _session = await openSession(context, 'create', name)
-    await create(context, name, source, origin)
+    const generated = await create(context, name, source, origin)
     if (started) await start(context, name, {allowUnenforced})
-    return await this.#view(name)
+    return {...(await this.#view(name)), ...(generated.length > 0 && {generated})}
   }
 
   /** Starts a server; with `wait`, returns when it says that it is up. */

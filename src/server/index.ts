@@ -24,6 +24,7 @@ export {type NetworkDifference, sentence as differenceText} from './network/chec
 export type {FirewallRule, FirewallView} from './network/firewall.ts'
 export {type ParsingOptions, parseOptions} from './parse-options.ts'
 export type {EffectiveDefinition, ProfileDetails, ProfileView} from './profiles.ts'
+export type {GeneratedPassword} from './provision/index.ts'
 export {readRecord, type ServerRecord, writeRecord} from './record.ts'
 export {restart} from './restart.ts'
 export type {ServerFilter} from './select.ts'
@@ -49,6 +50,7 @@ export {
 export type {ServerTraffic, TrafficMonth} from './traffic.ts'
 export type {
   Context,
+  CreateReport,
   LinkView,
   NetworkAddress,
   NetworkPool,

@@ -1,7 +1,9 @@
 import {closeSync, existsSync, writeSync} from 'node:fs'
 import {mkdir} from 'node:fs/promises'
+import type {Definition} from '../definition/index.ts'
 import {VpsError} from '../errors.ts'
 import {type HostPaths, serverPaths, throwIfAborted, writeError, writeFileAtomic} from '../host/index.ts'
+import {showImage} from '../image/index.ts'
 import {encode, type LaunchPlan} from '../launch/index.ts'
 import {launch} from '../native/index.ts'
 import {loadRules, namedServer, registerNames} from '../network/index.ts'
@@ -26,6 +28,7 @@ import {remakeCommon} from './network/common.ts'
 import {portError} from './network/ports.ts'
 import {secureNetwork} from './network/start.ts'
 import {AWAIT_SCOPE, loadValid, planLoaded, type Start} from './plan.ts'
+import {type GeneratedPassword, hasPendingFiles, provisionFiles} from './provision/index.ts'
 import {readRecord} from './record.ts'
 import {removeRun} from './remains.ts'
 import {ensureSlot} from './repair.ts'
@@ -72,6 +75,7 @@ async function startStopped(context: Context, name: string, options: LimitOption
   const {paths, signal} = context
   await secureIds(context, name)
   const loaded = await loadValid(context, name)
+  const generated = await provisionStopped(context, name, loaded.definition)
   await secureNetwork(context, name, loaded)
   await using sharing = sharesWithOthers(context, loaded.definition)
     ? await lockSharing(paths, 'start', context.progress)
@@ -97,7 +101,14 @@ async function startStopped(context: Context, name: string, options: LimitOption
     await settleOthers(paths, sharing !== undefined)
   undo.move()
   const {supervisor, init} = report.started
-  return {name, pid: init, supervisor, phases: report.phases, ready: report.ready || isReady(context, name)}
+  return {
+    name,
+    pid: init,
+    supervisor,
+    phases: report.phases,
+    ready: report.ready || isReady(context, name),
+    ...(generated.length > 0 && {generated}),
+  }
 }
 
 interface Attempts {
@@ -214,6 +225,18 @@ async function askReady(
       },
     )
   }
+}
+
+/** What the definition asks for since the server was made, or was interrupted: written before anything runs in it. */
+async function provisionStopped(
+  {paths}: Context,
+  name: string,
+  definition: Definition,
+): Promise<GeneratedPassword[]> {
+  const {storage} = serverPaths(paths, name)
+  const record = readRecord(paths, name)
+  if (record === undefined || !hasPendingFiles({storage, definition})) return []
+  return await provisionFiles({storage, definition, image: await showImage(record.image, {paths})})
 }
 
 /** Its id range must be its own, whatever a power cut or a change of host.yaml did. */

@@ -1,6 +1,7 @@
 import type {Definition, Problem} from '../definition/index.ts'
 import type {HostConfig, HostPaths, IdRange, Progress} from '../host/index.ts'
 import type {RecentPressure} from '../resources/index.ts'
+import type {GeneratedPassword} from './provision/index.ts'
 
 /** What every verb is given. */
 export interface Context {
@@ -158,6 +159,14 @@ export interface StartReport {
   readonly supervisor: number
   readonly phases: readonly Phase[]
   readonly ready: boolean
+  /** Passwords that were made for its users in this start. They are told here only. */
+  readonly generated?: readonly GeneratedPassword[]
+}
+
+/** What became of a create. */
+export interface CreateReport extends ServerView {
+  /** Passwords that were made for its users. They are told here only. */
+  readonly generated?: readonly GeneratedPassword[]
 }
 
 export interface StopReport {

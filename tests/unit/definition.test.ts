@@ -113,6 +113,62 @@ const EVERY_NETWORK = {
   dns: ['2001:db8::53'],
 } satisfies Definition['network']
 
+/** What good/every-key.yaml says about what is set up in the server. */
+const EVERY_PROVISION = {
+  users: [
+    {
+      name: 'admin',
+      sudo: 'nopasswd',
+      sshKeys: [
+        'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIKo8bVwbLDK096hBEh72upohOgIlxidx1hjrTDBz1Pjz anna@example.net',
+      ],
+      password: `\${file:/root/admin.hash}`,
+      shell: '/bin/zsh',
+      groups: ['adm'],
+      uid: 2000,
+      home: '/srv/admin',
+      comment: 'Anna Miller',
+    },
+    {
+      name: 'root',
+      sudo: 'true',
+      sshKeys: [],
+      password: 'generate',
+      shell: null,
+      groups: [],
+      uid: null,
+      home: null,
+      comment: '',
+    },
+  ],
+  groups: ['deploy'],
+  files: [
+    {path: '/etc/motd', content: 'Hello\n', source: null, mode: '0644', owner: 'root', group: ''},
+    {
+      path: '/etc/app/token',
+      content: null,
+      source: '/srv/token',
+      mode: '0600',
+      owner: '33',
+      group: 'www-data',
+    },
+  ],
+  packages: ['nginx'],
+  run: [`echo \${env:TOKEN} > /root/token`, ['touch', '/etc/done']],
+  timezone: 'Europe/Berlin',
+  locale: 'de_DE.UTF-8',
+} satisfies Definition['provision']
+
+const NO_PROVISION = {
+  users: [],
+  groups: [],
+  files: [],
+  packages: [],
+  run: [],
+  timezone: null,
+  locale: null,
+} satisfies Definition['provision']
+
 const MIB = 1024 ** 2
 
 /** What good/every-key.yaml says about limits. */
@@ -210,6 +266,7 @@ describe('good definitions', () => {
       console: {size: 1_572_864, files: 8},
       project: 'miller',
       network: EVERY_NETWORK,
+      provision: EVERY_PROVISION,
       ...EVERY_LIMIT,
     } satisfies Definition)
   })
@@ -234,6 +291,7 @@ describe('good definitions', () => {
       console: {size: 1_048_576, files: 4},
       project: 'default',
       network: {...NO_NETWORK, mode: 'links', links: [LINK]},
+      provision: NO_PROVISION,
       profiles: [],
       resources: NO_LIMITS,
       limits: {},
@@ -649,6 +707,9 @@ const COMPANIONS: Readonly<Record<string, readonly string[]>> = {
   'rules[].direction': ['allow: any'],
   'rules[].from': ['allow: tcp/22'],
   'rules[].to': ['deny: any'],
+  'users[]': ['name: admin'],
+  'files[]': ['path: /etc/motd', 'content: x'],
+  'files[].source': ['path: /etc/motd'],
 }
 
 describe('documentation', () => {

@@ -7,6 +7,7 @@ import * as firewall from './firewall.ts'
 import * as life from './life.ts'
 import * as mounts from './mounts.ts'
 import * as network from './network.ts'
+import * as provision from './provision.ts'
 import * as publish from './publish.ts'
 import * as resources from './resources.ts'
 import type {Rule} from './rule.ts'
@@ -65,6 +66,15 @@ export const SENSE: readonly Rule[] = [
   firewall.rulesAreOfOneFamily,
   firewall.rulesAreReached,
   firewall.peersOnce,
+  provision.usersOnce,
+  provision.userIdsOnce,
+  provision.groupsOnce,
+  provision.filesHaveOneSource,
+  provision.filesOnce,
+  provision.filesAreSeen,
+  provision.packagesOnce,
+  provision.usersCanLogIn,
+  provision.hashesAreKeptAside,
   life.restartLimitsNeedAPolicy,
   life.afterIsNotItself,
   life.delayNeedsAutostart,

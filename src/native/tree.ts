@@ -1,0 +1,124 @@
+import {closeSync, constants} from 'node:fs'
+import {addon, type TreeStat} from './addon.ts'
+
+export type {TreeStat} from './addon.ts'
+
+/** Permission bits, and an owner by the server's own numbers: 0 to 65535. */
+export interface Ownership {
+  readonly mode: number
+  readonly uid: number
+  readonly gid: number
+}
+
+/** Which links may be followed: `links: false` for a place that somebody in the server could have led astray. */
+export interface Way {
+  /** Default true: symbolic links on the way are followed, inside the tree. */
+  readonly links?: boolean
+}
+
+const LAST_ID = 65_535
+
+/**
+ * The file tree of a server that does not run, as the server would see it: the image below, its own layer on top. What is written
+ * goes to its own layer. Paths are the server's, absolute; no link and no `..` leads out of the tree, and nothing but regular
+ * files and directories is ever opened.
+ *
+ * The calls are synchronous: each takes microseconds. Failures are NativeErrors with the server's path.
+ */
+export class ServerTree implements Disposable {
+  #fd: number
+
+  private constructor(fd: number) {
+    this.#fd = fd
+  }
+
+  /**
+   * Nothing else may have the layer mounted meanwhile. The mount is attached nowhere, and ends with this process at the latest.
+   * @param lower the image's directories, the uppermost first
+   */
+  static open(lower: readonly string[], upper: string, work: string): ServerTree {
+    return new ServerTree(addon().treeOpen(lower.map(plain), plain(upper), plain(work)))
+  }
+
+  /** What stands at `path`, a link itself included; undefined where nothing is. */
+  stat(path: string, {links = true}: Way = {}): TreeStat | undefined {
+    return addon().treeStat(this.#fd, absolute(path), links)
+  }
+
+  /** The type of what stands at `path`. */
+  type(path: string, way: Way = {}): 'file' | 'directory' | 'link' | 'other' | undefined {
+    const found = this.stat(path, way)
+    if (found === undefined) return undefined
+    const type = found.mode & constants.S_IFMT
+    if (type === constants.S_IFREG) return 'file'
+    if (type === constants.S_IFDIR) return 'directory'
+    return type === constants.S_IFLNK ? 'link' : 'other'
+  }
+
+  /** A regular file's bytes; undefined where nothing is. @throws NativeError EINVAL for what is no file, EFBIG */
+  read(
+    path: string,
+    {links = true, most = 1024 * 1024}: Way & {readonly most?: number} = {},
+  ): Buffer | undefined {
+    return addon().treeRead(this.#fd, absolute(path), links, most)
+  }
+
+  /** Where a symbolic link leads; undefined where there is none. */
+  readLink(path: string, {links = true}: Way = {}): string | undefined {
+    return addon().treeReadLink(this.#fd, absolute(path), links)
+  }
+
+  /** The names in a directory, in no order; undefined where there is none. */
+  list(path: string, {links = true}: Way = {}): string[] | undefined {
+    return addon().treeList(this.#fd, absolute(path), links)
+  }
+
+  /** Writes a file in one go; what stands there is replaced, and not followed if it is a link. The directory must be there. */
+  write(path: string, bytes: Buffer, owned: Ownership, {links = true}: Way = {}): void {
+    const {mode, uid, gid} = checked(owned)
+    addon().treeWrite(this.#fd, absolute(path), links, bytes, mode, uid, gid)
+  }
+
+  /** The same with a symbolic link, owned by root. */
+  link(path: string, target: string, {links = true}: Way = {}): void {
+    addon().treeLink(this.#fd, absolute(path), links, plain(target), 0, 0)
+  }
+
+  /**
+   * Makes a directory if it is not there; its parent must be. With `own`, one that is there gets the owner and the mode too.
+   * @returns whether it was made
+   * @throws NativeError ENOTDIR, ELOOP when something else stands there
+   */
+  directory(
+    path: string,
+    owned: Ownership,
+    {links = true, own = false}: Way & {readonly own?: boolean} = {},
+  ): boolean {
+    const {mode, uid, gid} = checked(owned)
+    return addon().treeDirectory(this.#fd, absolute(path), links, mode, uid, gid, own)
+  }
+
+  [Symbol.dispose](): void {
+    if (this.#fd < 0) return
+    closeSync(this.#fd)
+    this.#fd = -1
+  }
+}
+
+function absolute(path: string): string {
+  if (!path.startsWith('/')) throw new RangeError(`not an absolute path: ${path}`)
+  return plain(path)
+}
+
+function plain(path: string): string {
+  if (path.includes('\0')) throw new RangeError('a path contains a NUL byte')
+  return path
+}
+
+function checked(owned: Ownership): Ownership {
+  const {mode, uid, gid} = owned
+  const isId = (id: number): boolean => Number.isInteger(id) && id >= 0 && id <= LAST_ID
+  if (!isId(uid) || !isId(gid) || !Number.isInteger(mode) || mode < 0 || mode > 0o7777)
+    throw new RangeError(`not a mode and an owner: ${mode} ${uid} ${gid}`)
+  return owned
+}

@@ -1,0 +1,6 @@
+/*
+ * Setting up a server once, as `provision` of its definition says: what can be written into its root before it ever runs, and
+ * commands in it once it does. Done step by step, each noted in the server's storage, so that it can be taken up anywhere.
+ */
+export {hasPendingFiles, provisionFiles} from './offline.ts'
+export type {GeneratedPassword} from './users.ts'
