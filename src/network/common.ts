@@ -6,6 +6,7 @@ import {createHash} from 'node:crypto'
 import {readFileSync} from 'node:fs'
 import {rm} from 'node:fs/promises'
 import {join} from 'node:path'
+import {ExitCode, VpsError} from '../errors.ts'
 import {
   errno,
   type HostConfig,
@@ -21,6 +22,7 @@ import {interfacePrefix, tableName} from './identity.ts'
 import {forgetNamesPorts} from './names/port.ts'
 import {elementOf} from './nft/element.ts'
 import {nft} from './nft/run.ts'
+import {speaksOfBridges} from './rules/bridge.ts'
 import {setText} from './rules/sets.ts'
 import {type Opened, skeletonText} from './rules/skeleton.ts'
 import type {NetworkStep} from './step.ts'
@@ -67,20 +69,48 @@ export async function makeCommon(context: CommonContext, running: () => RulesOfR
   const prefix = interfacePrefix(paths)
   const opened = openForwarding(name => name.startsWith(prefix), readMade(paths)?.opened)
   await writeMade(paths, {rules: '', opened}) // cut off here, it is known what to close
-  await nft(['-f', '-'], commonText(context, opened, running()))
+  await loadAll(commonText(context, opened, running()))
   await writeMade(paths, {rules: rulesKey(context), opened})
 }
 
 /** Makes what a server that is about to start has in the rules of its own. Without the table it gets one, that lacks all else. */
 export async function loadRules({paths}: Pick<CommonContext, 'paths'>, rules: string): Promise<void> {
-  await nft(['-f', '-'], `add table inet ${tableName(paths)}\n${rules}`)
+  await loadAll(`add table inet ${tableName(paths)}\n${rules}`)
+}
+
+/** @throws VpsError HOST_CANNOT (exit 5) where servers are ports of bridges and this kernel has no rules for these */
+async function loadAll(text: string): Promise<void> {
+  try {
+    await nft(['-f', '-'], text)
+  } catch (error) {
+    if (!speaksOfBridges(text) || (await hasBridgeRules())) throw error
+    throw new VpsError(
+      'HOST_CANNOT',
+      'this kernel has no nftables for bridges: nobody would check what a server sends',
+      {
+        cause: error,
+        suggestions: [
+          'load nf_tables with CONFIG_NF_TABLES_BRIDGE and nft_meta_bridge, or give the server a routed link',
+        ],
+        exitCode: ExitCode.hostCannot,
+      },
+    )
+  }
+}
+
+async function hasBridgeRules(): Promise<boolean> {
+  return await nft(['--check', '-f', '-'], 'add table bridge vps-check\n').then(
+    () => true,
+    () => false,
+  )
 }
 
 /** The last server is gone: nothing of vps stays in the host's network. Under `lockCommon`. False when nothing was made. */
 export async function removeCommon({paths}: Pick<CommonContext, 'paths'>): Promise<boolean> {
   const made = readMade(paths)
   if (made === undefined) return false
-  await nft(['-f', '-'], removalText(tableName(paths)))
+  await nft(['-f', '-'], removalText('inet', tableName(paths)))
+  if (await hasBridgeRules()) await nft(['-f', '-'], removalText('bridge', tableName(paths)))
   closeForwarding(made.opened)
   await forgetNamesPorts(paths)
   await rm(madeFile(paths), {force: true})
@@ -97,14 +127,15 @@ export function readOpened(paths: Pick<HostPaths, 'runNetwork'>): Opened | undef
 }
 
 /** Removes the table whether it is there or not. */
-function removalText(table: string): string {
-  return `table inet ${table} {}\ndelete table inet ${table}\n`
+function removalText(family: 'inet' | 'bridge', table: string): string {
+  return `table ${family} ${table} {}\ndelete table ${family} ${table}\n`
 }
 
 function commonText({paths, config}: CommonContext, opened: Opened, {steps, rules}: RulesOfRunning): string {
   const table = tableName(paths)
   const skeleton = skeletonText({table, config: config.network, opened})
-  return `${removalText(table)}${skeleton}${rules}${keptSets(table, steps)}${elementsText(table, steps)}`
+  const bridges = speaksOfBridges(rules) ? removalText('bridge', table) : ''
+  return `${removalText('inet', table)}${bridges}${skeleton}${rules}${keptSets(table, steps)}${elementsText(table, steps)}`
 }
 
 /** Sets of classes of traffic that there are no more, but when servers began to run: they put their elements in at each boot. */
@@ -122,12 +153,11 @@ function elementsText(table: string, steps: readonly NetworkStep[]): string {
   for (const step of steps) {
     const element = elementOf(step)
     if (element === undefined) continue
-    const texts = bySet.get(element.set.name) ?? new Set()
-    bySet.set(element.set.name, texts.add(element.text))
+    const set = `${element.set.family ?? 'inet'} ${table} ${element.set.name}`
+    const texts = bySet.get(set) ?? new Set()
+    bySet.set(set, texts.add(element.text))
   }
-  return [...bySet]
-    .map(([set, texts]) => `add element inet ${table} ${set} { ${[...texts].join(', ')} }\n`)
-    .join('')
+  return [...bySet].map(([set, texts]) => `add element ${set} { ${[...texts].join(', ')} }\n`).join('')
 }
 
 function rulesKey({paths, config}: CommonContext): string {

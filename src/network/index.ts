@@ -43,6 +43,7 @@ export {
 export {namesPort, takeNamesPort} from './names/port.ts'
 export {type NameServersOf, nameServers} from './names/servers.ts'
 export {previewProject, projectNumber} from './projects.ts'
+export {speaksOfBridges} from './rules/bridge.ts'
 export {firewallCounts, type RuleCount} from './rules/counts.ts'
 export {hostListeners, listenerAt, portText, processOf} from './rules/listeners.ts'
 export {publishedPort} from './rules/publish.ts'

@@ -7,6 +7,7 @@ import {BITS, type Family, formatAddress, formatPrefix, formatRange} from '../ip
 import type {Grant} from './assign.ts'
 import {hostInterface, macAddress, type ServerIdentity, tableName} from './identity.ts'
 import {elementStep} from './nft/element.ts'
+import {bridgeSteps} from './rules/bridge.ts'
 import type {LinksOf} from './rules/firewall.ts'
 import {rulesSteps, rulesText} from './rules/index.ts'
 import type {RulesInput} from './rules/input.ts'
@@ -135,6 +136,7 @@ class LinkSteps {
 
   /** What the rules must know before the link is there. */
   elements(): NetworkStep[] {
+    if (this.#link.mode === 'bridge') return this.#portElements()
     if (this.#link.mode !== 'routed') return []
     const {paths, project, namesPort, loaded, classes} = this.#input
     const table = tableName(paths)
@@ -148,6 +150,12 @@ class LinkSteps {
         : [elementStep(table, NAMES, {key: [this.#host], data: [namesPort]}, origin)]),
       ...trafficSteps(table, this.#host, classes),
     ]
+  }
+
+  #portElements(): NetworkStep[] {
+    const {addresses} = this.#link
+    const port = {host: this.#host, mac: this.#macs.guest, addresses}
+    return bridgeSteps(tableName(this.#input.paths), port)
   }
 
   steps(): NetworkStep[] {

@@ -264,7 +264,7 @@ describe('what is against what should be', () => {
   })
 
   test('each difference has its words', () => {
-    expect(compareTables('vps', undefined, table([]))).toEqual([
+    expect(compareTables('inet vps', undefined, table([]))).toEqual([
       'the rules of servers (table inet vps) are gone',
     ])
     expect(compareTables('vps', table(['vps-b'], [{drop: null}]), table(['vps-a']))).toEqual([

@@ -17,6 +17,8 @@ export interface Table {
   readonly sets: ReadonlyMap<string, NamedSet>
 }
 
+export type TableFamily = 'inet' | 'bridge'
+
 interface NamedSet {
   /** Its type and flags. */
   readonly shape: string
@@ -24,9 +26,9 @@ interface NamedSet {
 }
 
 /** `undefined` when there is none. */
-export async function presentTable(table: string): Promise<Table | undefined> {
+export async function presentTable(family: TableFamily, table: string): Promise<Table | undefined> {
   try {
-    return parseTable(await runJson(['nft', '-j', 'list', 'table', 'inet', table]))
+    return parseTable(await runJson(['nft', '-j', 'list', 'table', family, table]))
   } catch (error) {
     if (error instanceof VpsError && error.code === 'PROGRAM_FAILED') return undefined
     throw error
@@ -34,8 +36,8 @@ export async function presentTable(table: string): Promise<Table | undefined> {
 }
 
 /** @param text as for `nft -f` */
-export async function wantedTable(table: string, text: string): Promise<Table> {
-  const script = `nft -f - && exec nft -j list table inet ${table}`
+export async function wantedTable(family: TableFamily, table: string, text: string): Promise<Table> {
+  const script = `nft -f - && exec nft -j list table ${family} ${table}`
   return parseTable(JSON.parse(await run(['unshare', '--net', 'sh', '-c', script], text)))
 }
 
@@ -84,14 +86,15 @@ function isItem(value: Json | undefined): value is Item {
 }
 
 /** What is different, a phrase each. Pure. Sets and chains that only were left over change nothing: nothing leads to them. */
+/** @param name with its family: `inet vps` */
 export function compareTables(name: string, present: Table | undefined, wanted: Table): string[] {
-  if (present === undefined) return [`the rules of servers (table inet ${name}) are gone`]
+  if (present === undefined) return [`the rules of servers (table ${name}) are gone`]
   const strange = [...present.chains].filter(
     ([chain, shape]) => !wanted.chains.has(chain) && shape.includes('"hook"'),
   )
   return [
     ...[...wanted.chains].flatMap(([chain, shape]) => compareChain(chain, shape, present, wanted)),
-    ...strange.map(([chain]) => `chain ${chain} in table inet ${name} is somebody else's`),
+    ...strange.map(([chain]) => `chain ${chain} in table ${name} is somebody else's`),
     ...[...wanted.sets].flatMap(([set, one]) => compareSet(set, one, present.sets.get(set))),
   ]
 }

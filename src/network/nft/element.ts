@@ -23,7 +23,7 @@ export function elementStep(
 ): NetworkStep {
   const last = end === undefined ? '' : encodeFields(set.key, end)
   const args = [encodeFields(set.key, key), last, dataWord(set, data)]
-  return {op: 'nft-element', arguments: ['inet', table, set.name, ...args], origin}
+  return {op: 'nft-element', arguments: [set.family ?? 'inet', table, set.name, ...args], origin}
 }
 
 function dataWord(set: SetShape, data: ElementValue['data']): string {

@@ -4,18 +4,29 @@
  */
 import {addressBytes, addressOfBytes, formatAddress, parseAddress} from '../../ip.ts'
 
-export type FieldType = 'ifname' | 'ipv4_addr' | 'ipv6_addr' | 'inet_proto' | 'inet_service' | 'mark'
+export type FieldType =
+  | 'ifname'
+  | 'ether_addr'
+  | 'ipv4_addr'
+  | 'ipv6_addr'
+  | 'inet_proto'
+  | 'inet_service'
+  | 'mark'
+  /** 16 bytes of a packet, as `0x` and hex. */
+  | 'raw128'
 
 /** Numbers for ports and marks, text for all else: `tcp`, `10.77.0.2`, `vps-web1`. */
 export type FieldValue = string | number
 
 const WIDTH: Readonly<Record<FieldType, number>> = {
   ifname: 16,
+  ether_addr: 6,
   ipv4_addr: 4,
   ipv6_addr: 16,
   inet_proto: 1,
   inet_service: 2,
   mark: 4,
+  raw128: 16,
 }
 
 /** Of <linux/in.h>. */
@@ -55,6 +66,8 @@ function encodeField(type: FieldType, value: FieldValue): Buffer {
   if (type === 'ifname') bytes.write(String(value), 'latin1')
   else if (type === 'inet_proto') bytes.writeUInt8(protocolNumber(value))
   else if (type === 'inet_service') bytes.writeUInt16BE(Number(value))
+  else if (type === 'ether_addr') bytes.write(String(value).replaceAll(':', ''), 'hex')
+  else if (type === 'raw128') bytes.write(String(value).slice('0x'.length), 'hex')
   else if (type === 'mark') writeMark(bytes, Number(value))
   else bytes.set(addressOf(String(value)))
   return bytes
@@ -64,6 +77,8 @@ function decodeField(type: FieldType, bytes: Buffer): FieldValue {
   if (type === 'ifname') return bytes.toString('latin1').replace(/\0.*$/s, '')
   if (type === 'inet_service') return bytes.readUInt16BE()
   if (type === 'mark') return readMark(bytes)
+  if (type === 'raw128') return `0x${bytes.toString('hex')}`
+  if (type === 'ether_addr') return bytes.toString('hex').replace(/(..)(?=.)/g, '$1:')
   if (type === 'inet_proto') {
     const number = bytes.readUInt8()
     return Object.entries(PROTOCOLS).find(([, known]) => known === number)?.[0] ?? number

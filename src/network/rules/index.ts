@@ -5,6 +5,7 @@
 
 import {elementStep} from '../nft/element.ts'
 import type {NetworkStep} from '../step.ts'
+import {bridgeText} from './bridge.ts'
 import {firewallSteps, firewallText, type LinksOf, tagSetText} from './firewall.ts'
 import type {RulesInput} from './input.ts'
 import {connectionsChain, connectionsText, DEFAULT_CONNECTIONS, packetsChain, packetsText} from './limits.ts'
@@ -33,6 +34,7 @@ export function rulesText(input: RulesInput, linksOf: LinksOf): string {
     network.connections === DEFAULT_CONNECTIONS ? '' : connectionsText(table, network.connections),
     ...[...rates].map(rate => packetsText(table, rate)),
     firewallText(input, linksOf),
+    network.links.some(({mode}) => mode === 'bridge') ? bridgeText(table) : '',
   ].join('')
 }
 

@@ -14,6 +14,10 @@ export interface SetShape {
   readonly interval?: boolean
   /** Each element counts the packets that it was looked up for. */
   readonly counter?: boolean
+  /** Of the table that it is in; without it `inet`. */
+  readonly family?: 'bridge'
+  /** What its keys are, where that is no type that nft has a name for. */
+  readonly typeof?: string
 }
 
 const OF_LINK = ['ifname'] as const
@@ -60,6 +64,39 @@ export const CONNECTIONS_OUT: SetShape = {name: 'connections_out', ...CHAIN_OF_L
 export const PACKETS_IN: SetShape = {name: 'packets_in', ...CHAIN_OF_LINK}
 export const PACKETS_OUT: SetShape = {name: 'packets_out', ...CHAIN_OF_LINK}
 
+/** The ports of bridges that servers have. */
+export const PORTS: SetShape = {name: 'ports', family: 'bridge', key: OF_LINK}
+export const PORT_MAC: SetShape = {name: 'port_mac', family: 'bridge', key: ['ifname', 'ether_addr']}
+/** Ports whose servers get addresses from the network. */
+export const PORT_ANY: SetShape = {name: 'port_any', family: 'bridge', key: OF_LINK}
+export const PORT_ADDRESS4: SetShape = {
+  name: 'port_address4',
+  family: 'bridge',
+  key: ['ifname', 'ipv4_addr'],
+}
+export const PORT_ADDRESS6: SetShape = {
+  name: 'port_address6',
+  family: 'bridge',
+  key: ['ifname', 'ipv6_addr'],
+}
+/** The same addresses, as what a neighbour advertises. */
+export const PORT_TARGET6: SetShape = {
+  name: 'port_target6',
+  family: 'bridge',
+  key: ['ifname', 'raw128'],
+  typeof: 'iifname . @th,64,128',
+}
+
+export const PORT_SETS: readonly SetShape[] = [
+  PORTS,
+  PORT_MAC,
+  PORT_ANY,
+  PORT_ADDRESS4,
+  PORT_ADDRESS6,
+  PORT_TARGET6,
+]
+
+/** Those of the table that all servers have in common. */
 export const SETS: readonly SetShape[] = [
   LINKS,
   PROJECT_OF,
@@ -89,13 +126,13 @@ export function tagSet(tag: string): SetShape {
 /** A set by its name. */
 export function setNamed(name: string): SetShape | undefined {
   if (name.startsWith(TAG_PREFIX)) return {name, key: OF_LINK}
-  return SETS.find(set => set.name === name) ?? trafficSetNamed(name)
+  return [...SETS, ...PORT_SETS].find(set => set.name === name) ?? trafficSetNamed(name)
 }
 
 /** `map project_of { type ifname : mark; }` */
-export function setText({name, key, data, interval, counter}: SetShape): string {
-  const types = key.join(' . ')
+export function setText({name, key, data, interval, counter, typeof: kind}: SetShape): string {
+  const types = kind === undefined ? `type ${key.join(' . ')}` : `typeof ${kind}`
   const value = data === undefined ? '' : ` : ${data === 'verdict' ? data : data.join(' . ')}`
   const more = `${interval ? ' flags interval;' : ''}${counter ? ' counter;' : ''}`
-  return `${data === undefined ? 'set' : 'map'} ${name} { type ${types}${value};${more} }`
+  return `${data === undefined ? 'set' : 'map'} ${name} { ${types}${value};${more} }`
 }

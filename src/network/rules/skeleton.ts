@@ -35,6 +35,7 @@ ${[...SETS, ...trafficSets(config.classes)].map(shape => `  ${setText(shape)}`).
   set masquerade6 { type ipv6_addr; flags interval;${elements(masqueraded(config, 6))} }
   set opened4 { type ifname;${elements(opened.ipv4.map(quoted))} }
   set opened6 { type ifname;${elements(opened.ipv6.map(quoted))} }
+  set within { type ifname . ifname;${elements(within(opened))} }
 ${fromLinks(gateway)}
 ${toHost(gateway)}
 ${connections()}
@@ -50,13 +51,15 @@ ${traffic(config.classes)}
 /*
  * A chain of a server's firewall decides, or returns where its policy is to allow. Servers of another project get through only
  * by a rule that says so, or by a port that is published to everybody. Forwarding is on at "opened" interfaces because of us;
- * that makes the host no router for others.
+ * that makes the host no router for others. What stays within one of them is not routed: with br_netfilter, frames between the
+ * ports of a bridge pass here, too.
  */
 const FORWARDING = `
   chain forward {
     type filter hook forward priority filter; policy accept;
     iifname @links goto of_servers
     oifname @links goto of_servers
+    iifname . oifname @within accept
     iifname @opened4 meta nfproto ipv4 counter drop
     iifname @opened6 meta nfproto ipv6 counter drop
   }
@@ -85,6 +88,11 @@ function masqueraded({pools}: Pick<NetworkConfig, 'pools'>, family: 4 | 6): stri
   return Object.values(pools)
     .filter(({masquerade, range}) => masquerade && parseRange(range)?.family === family)
     .map(({range}) => range)
+}
+
+/** Pairs of each opened interface with itself. */
+function within({ipv4, ipv6}: Opened): string[] {
+  return [...new Set([...ipv4, ...ipv6])].map(name => `${quoted(name)} . ${quoted(name)}`)
 }
 
 function elements(values: readonly string[]): string {

@@ -19,6 +19,7 @@ import {
   readHostLinks,
   readOpened,
   removeLink,
+  speaksOfBridges,
   strayLinks,
   tableName,
   wantedTable,
@@ -127,8 +128,12 @@ function runningServers({paths}: Context): RunningServer[] {
 async function commonDifferences(context: Context): Promise<string[]> {
   const {paths} = context
   const table = tableName(paths)
-  const wanted = await wantedTable(table, expectedRules(context, storedRules(paths)))
-  const rules = compareTables(table, await presentTable(table), wanted)
+  const text = expectedRules(context, storedRules(paths))
+  const rules: string[] = []
+  for (const family of speaksOfBridges(text) ? (['inet', 'bridge'] as const) : (['inet'] as const)) {
+    const wanted = await wantedTable(family, table, text)
+    rules.push(...compareTables(`${family} ${table}`, await presentTable(family, table), wanted))
+  }
   const own = networkInterfaces().lo?.map(({address}) => address) ?? []
   const gateways = gatewayAddresses(context)
     .map(text => text.replace(/\/.*/, ''))
