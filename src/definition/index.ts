@@ -50,7 +50,7 @@ export {jsonSchema} from './json-schema.ts'
 export {changedKeys, definitionKeys, type KeyInfo, keyInfo, keySteps} from './keys.ts'
 export type {Change, RlimitUnit, RlimitValue} from './kinds.ts'
 export {choice, type Kind, key, list, type Section, section, table, text} from './kinds.ts'
-export {type Layer, mergeLayers, type Values} from './layers.ts'
+export {Commons, type Layer, mergeLayers, type Values} from './layers.ts'
 export {NAME_PATTERN, nameComplaint, serverName} from './names.ts'
 export {DEFAULT_MODE} from './network-keys.ts'
 export {
@@ -64,7 +64,6 @@ export {
   sourceAt,
   stillMissing,
 } from './parse.ts'
-export {writtenData} from './plain.ts'
 export {formatPorts, type PortRange, parsePortList} from './ports.ts'
 export {type Grade, keyText, type Origin, type Path, type Problem, renderProblems} from './problems.ts'
 export {type CheckedProfile, checkProfile} from './profile-check.ts'
@@ -98,4 +97,4 @@ export {definitionSchema, profileSchema} from './schema.ts'
 export {signalNumber} from './signals.ts'
 export {sysctlPath} from './sysctls.ts'
 export {count, printable, quote} from './words.ts'
-export {yamlText} from './yaml-text.ts'
+export {DefinitionWriter} from './write.ts'

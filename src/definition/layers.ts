@@ -4,7 +4,7 @@
  */
 import {defaultOf} from './defaults.ts'
 import type {Source} from './document.ts'
-import {type Kind, type Section, tableKind} from './kinds.ts'
+import {type Key, type Kind, type Section, type Table, tableKind} from './kinds.ts'
 import type {Path} from './problems.ts'
 
 export type Values = Readonly<Record<string, unknown>>
@@ -17,7 +17,8 @@ export interface Layer {
 
 /** The values of all layers in one: mappings are merged by key, of everything else the last counts. */
 export function mergeLayers(schema: Section, layers: readonly Layer[]): Values {
-  return layers.reduce<Values>((below, {values}) => merge(schema, below, values) as Values, {})
+  const [first, ...above] = layers
+  return above.reduce((below, {values}) => merge(schema, below, values) as Values, first?.values ?? {})
 }
 
 function merge(kind: Kind, below: unknown, above: unknown): unknown {
@@ -38,13 +39,42 @@ function isAnother(kind: Kind, below: Values, above: Values): boolean {
   return old !== undefined && now !== undefined && old !== now
 }
 
+/**
+ * What the definitions of many servers have in common, made once: defaults, and what a value that several of them share becomes.
+ * Frozen, as it is a part of each of them.
+ */
+export class Commons {
+  readonly #defaults = new Map<Key, unknown>()
+  readonly #completed = new WeakMap<object, unknown>()
+
+  defaultOf(key: Key): unknown {
+    if (!this.#defaults.has(key)) this.#defaults.set(key, freeze(defaultOf(key)))
+    return this.#defaults.get(key)
+  }
+
+  completed(value: object, complete: () => unknown): unknown {
+    const known = this.#completed.get(value)
+    if (known !== undefined) return known
+    const completed = freeze(complete())
+    this.#completed.set(value, completed)
+    return completed
+  }
+}
+
+function freeze(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return value
+  for (const item of Object.values(value)) freeze(item)
+  return Object.freeze(value)
+}
+
 /** Adds the defaults of all keys that are not written, in the order of the schema. */
-export function complete(kind: Section, values: Values): Record<string, unknown> {
-  const whole = Object.entries(kind.keys).map(([name, key]) => [
-    name,
-    Object.hasOwn(values, name) ? completeValue(key.is, values[name]) : defaultOf(key),
-  ])
-  return {...Object.fromEntries(whole), ...others(kind, values)}
+export function complete(kind: Section, values: Values, commons?: Commons): Record<string, unknown> {
+  const whole: Record<string, unknown> = {}
+  for (const [name, key] of Object.entries(kind.keys)) {
+    if (Object.hasOwn(values, name)) whole[name] = completeValue(key.is, values[name], commons)
+    else whole[name] = commons ? commons.defaultOf(key) : defaultOf(key)
+  }
+  return kind.open ? {...whole, ...others(kind, values)} : whole
 }
 
 /** Keys of an open section that it does not declare. */
@@ -52,12 +82,18 @@ function others({keys}: Section, values: Values): Values {
   return Object.fromEntries(Object.entries(values).filter(([name]) => !Object.hasOwn(keys, name)))
 }
 
-function completeValue(kind: Kind, value: unknown): unknown {
-  if (!isRecord(value)) return value
-  if (kind.kind === 'section') return complete(kind, value)
-  if (kind.kind !== 'table') return value
+function completeValue(kind: Kind, value: unknown, commons: Commons | undefined): unknown {
+  if (!isRecord(value) || (kind.kind !== 'section' && kind.kind !== 'table')) return value
+  const make = () =>
+    kind.kind === 'section' ? complete(kind, value, commons) : completeTable(kind, value, commons)
+  return commons ? commons.completed(value, make) : make()
+}
+
+function completeTable(kind: Table, value: Values, commons: Commons | undefined): Values {
   const entries = Object.entries(value)
-  return Object.fromEntries(entries.map(([name, item]) => [name, completeValue(tableKind(kind, name), item)]))
+  return Object.fromEntries(
+    entries.map(([name, item]) => [name, completeValue(tableKind(kind, name), item, commons)]),
+  )
 }
 
 /** The layer whose word counts at a path, and whether it is written there, as opposed to being a default. */

@@ -12,7 +12,7 @@ import {
   provenanceAt,
   type Source,
 } from './document.ts'
-import {complete, isWritten, type Layer, mergeLayers, ownerOf, type Values} from './layers.ts'
+import {type Commons, complete, isWritten, type Layer, mergeLayers, ownerOf, type Values} from './layers.ts'
 import {nameComplaint} from './names.ts'
 import {link as linkSchema} from './network-keys.ts'
 import {keyText, type Origin, type Path, type Problem, renderProblems} from './problems.ts'
@@ -116,6 +116,8 @@ export interface ComposeOptions extends Pick<ParseOptions, 'name' | 'reserved'> 
   readonly values: Values
   /** What is wrong with the layers, each by itself. */
   readonly found: readonly Problem[]
+  /** For many definitions: what they share is made once, and frozen. */
+  readonly commons?: Commons
 }
 
 /** The definition that layers make together, and what is wrong with the whole. */
@@ -127,7 +129,7 @@ export function compose(
   const problems: Problem[] = []
   const last = layers.at(-1)
   // The schema's types are those of Definition (ValueOf); the reader returns what the schema says.
-  const definition = withLinks(complete(definitionSchema, values) as Definition, values)
+  const definition = withLinks(complete(definitionSchema, values, options.commons) as Definition, values)
   if (
     last &&
     definition.name === '' &&

@@ -186,12 +186,15 @@ export class Reader {
     path: Path,
     meant: ReadonlySet<string> = new Set(),
   ): Record<string, unknown> {
+    const written = Object.fromEntries(values)
     const whole: Record<string, unknown> = {}
-    for (const [name, key] of Object.entries(kind.keys)) {
-      if (!values.has(name) && key.required && !meant.has(name)) this.#miss(node, path, name, key)
-      if (!values.has(name) && this.#lists > 0) whole[name] = defaultOf(key)
+    for (const name in kind.keys) {
+      const key = kind.keys[name]
+      if (key === undefined || values.has(name)) continue
+      if (key.required && !meant.has(name)) this.#miss(node, path, name, key)
+      if (this.#lists > 0) whole[name] = defaultOf(key)
     }
-    return {...whole, ...Object.fromEntries(values)}
+    return this.#lists > 0 ? {...whole, ...written} : written
   }
 
   #miss(node: unknown, path: Path, name: string, {example}: Key): void {

@@ -1,14 +1,16 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: it is the syntax of fleet files
 /*
- * Fleet files: what comes of good ones, and exactly what is said about bad ones.
+ * Fleet files: what comes of good ones, and exactly what is said about bad ones. The cases are in fleets/good/THEME.txt and
+ * fleets/bad/THEME.txt: a title, `fleet.yaml`, other files below a line `--- NAME`, variables below `--- --var NAME=VALUE`, and
+ * after the dashes what is expected. A new case is a few lines there.
  */
-import {mkdirSync, mkdtempSync, rmSync, writeFileSync} from 'node:fs'
+import {mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync} from 'node:fs'
 import {tmpdir} from 'node:os'
 import {dirname, join} from 'node:path'
 import process from 'node:process'
-import {isDeepStrictEqual} from 'node:util'
-import {afterAll, beforeAll, describe, expect, test} from 'vitest'
-import {parseDefinition} from '../../src/definition/index.ts'
-import {type Fleet, loadFleet} from '../../src/fleet/file/index.ts'
+import {afterAll, afterEach, beforeAll, describe, expect, test} from 'vitest'
+import {parseDefinition, profilesIn, renderProblems} from '../../src/definition/index.ts'
+import {type Fleet, InvalidFleet, loadFleet} from '../../src/fleet/file/index.ts'
 import {hostPaths} from '../../src/host/index.ts'
 
 const scratch = mkdtempSync(join(tmpdir(), 'vps-fleet-'))
@@ -20,86 +22,293 @@ beforeAll(() => {
   writeFileSync(join(paths.profiles, 'tiny.yaml'), 'template: busybox\nresources: {memory: {limit: 64MiB}}\n')
 })
 
-afterAll(() => {
-  process.chdir(home)
-  rmSync(scratch, {recursive: true, force: true})
-})
+afterEach(() => process.chdir(home))
+afterAll(() => rmSync(scratch, {recursive: true, force: true}))
 
 let number = 0
 
-/** Loads files that are written for it, by their relative names; `-f` the first. */
-async function load(
-  files: Readonly<Record<string, string>>,
-  variables: Record<string, string> = {},
-): Promise<Fleet> {
+/** Writes files by their relative names, and makes their directory the current one. */
+function write(files: Readonly<Record<string, string | Buffer>>): void {
   const directory = join(scratch, `${number++}`)
   for (const [name, text] of Object.entries(files)) {
     mkdirSync(dirname(join(directory, name)), {recursive: true})
     writeFileSync(join(directory, name), text)
   }
   process.chdir(directory)
-  return await loadFleet({paths}, [Object.keys(files)[0] ?? ''], {variables})
 }
 
-/** The text of each server reads back as the same definition. */
-function expectTrue({servers}: Fleet): void {
-  for (const {name, text, definition} of servers) {
-    const loaded = parseDefinition(text, {
-      file: `${name}.yaml`,
-      profiles: profile =>
-        profile === 'tiny'
-          ? {file: 'tiny.yaml', text: 'template: busybox\nresources: {memory: {limit: 64MiB}}\n'}
-          : undefined,
-    })
-    expect(loaded.problems.filter(({grade}) => grade === 'error')).toEqual([])
-    expect(isDeepStrictEqual(loaded.definition, definition), text).toBe(true)
+/** Loads `fleet.yaml` of files. */
+async function load(
+  files: Readonly<Record<string, string | Buffer>>,
+  variables: Record<string, string> = {},
+): Promise<Fleet> {
+  write(files)
+  return await loadFleet({paths}, ['fleet.yaml'], {variables})
+}
+
+/** What is said about it: all problems as they are shown. */
+async function said(
+  files: Readonly<Record<string, string | Buffer>>,
+  variables: Record<string, string> = {},
+): Promise<string> {
+  try {
+    const {problems, texts} = await load(files, variables)
+    return renderProblems(problems, texts)
+  } catch (error) {
+    if (!(error instanceof InvalidFleet)) throw error
+    expect(error).toMatchObject({code: 'INVALID_FLEET', exitCode: 2})
+    return error.message.split('\n').slice(1).join('\n').replaceAll(paths.profiles, 'PROFILES')
   }
 }
 
-describe('a fleet', () => {
-  test('has profiles, a range and a table', async () => {
-    const fleet = await load({
-      'fleet.yaml': `fleet: acme
-vars: {domain: example.net}
+interface Case {
+  readonly title: string
+  readonly files: Readonly<Record<string, string>>
+  readonly variables: Record<string, string>
+  readonly expected: string
+}
+
+function casesOf(directory: string): {theme: string; cases: Case[]}[] {
+  const url = new URL(`fleets/${directory}/`, import.meta.url)
+  return readdirSync(url).map(theme => ({
+    theme,
+    cases: readFileSync(new URL(theme, url), 'utf8')
+      .split(/^======== /m)
+      .slice(1)
+      .map(part => caseOf(part, theme)),
+  }))
+}
+
+function caseOf(part: string, theme: string): Case {
+  const [, title, body, expected] = /^(.*)\n([\s\S]*?)--------\n([\s\S]*)$/.exec(part) ?? []
+  if (title === undefined || body === undefined || expected === undefined)
+    throw new Error(`bad case in ${theme}: ${part}`)
+  const [first = '', ...others] = body.split(/^--- /m)
+  const files: Record<string, string> = {'fleet.yaml': first}
+  const variables: Record<string, string> = {}
+  for (const other of others) {
+    const [head = '', ...lines] = other.split('\n')
+    const [, name, value] = /^--var (.*?)=(.*)$/.exec(head) ?? []
+    if (name !== undefined && value !== undefined) variables[name] = value
+    else files[head] = lines.join('\n')
+  }
+  return {title, files, variables, expected: expected.trimEnd()}
+}
+
+const bad = casesOf('bad')
+
+describe.each(bad)('wrong $theme', ({cases}) => {
+  test.each(cases)('$title', async ({files, variables, expected}) => {
+    expect(await said(files, variables)).toBe(expected)
+    expect(expected).not.toBe('')
+  })
+})
+
+test('there are enough of them', () => {
+  expect(bad.flatMap(({cases}) => cases).length).toBeGreaterThanOrEqual(45)
+})
+
+describe.each(casesOf('good'))('good $theme', ({cases}) => {
+  test.each(cases)('$title', async ({files, variables, expected}) => {
+    const fleet = await load(files, variables)
+    expect(fleet.problems.filter(({grade}) => grade === 'error')).toEqual([])
+    const [head] = /^#.*\n/.exec(fleet.servers[0]?.text ?? '') ?? []
+    expect(head).toBe('# From the fleet acme: change it there, the next `vps apply` writes this file anew.\n')
+    const shown = fleet.servers.map(
+      ({place, state, text}) => `# ${place} ${state}\n${text.slice(head?.length)}`,
+    )
+    expect(shown.join('')).toBe(`${expected}\n`)
+    expectTrue(fleet)
+  })
+})
+
+/** The text of each server reads back as the same definition, and keeps its meaning where the fleet's files are not known. */
+function expectTrue({servers}: Fleet): void {
+  for (const {name, text, definition} of servers) {
+    const loaded = parseDefinition(text, {
+      file: join(paths.definitions, `${name}.yaml`),
+      profiles: profilesIn(paths.profiles),
+    })
+    expect(
+      renderProblems(
+        loaded.problems.filter(({grade}) => grade === 'error'),
+        loaded.texts,
+      ),
+    ).toBe('')
+    expect(loaded.definition).toEqual(definition)
+  }
+}
+
+describe('where it comes from', () => {
+  const files = {
+    'fleet.yaml': `fleet: acme
 profiles:
-  base:  {template: debian, autostart: true, hostname: "\${name}.\${domain}"}
-  small: {extends: base, resources: {cpu: {cores: 1, limit: 0.5}, memory: {limit: 512MiB, swap: 0}, pids: 300}}
+  small: {template: debian, resources: {pids: 300}}
 servers:
-  - {name: "lab-{001..020}", profiles: [small], state: stopped}
   - from: tenants.csv
     name: "\${name}"
-    profiles: ["\${size}"]
+    profiles: [tiny, small]
+    tags: [x]
     network: {publish: ["\${port}:22/tcp"]}
 `,
-      'tenants.csv': 'name,size,port\r\nmiller,small,2201\r\n',
-    })
-    expectTrue(fleet)
-    expect(fleet.name).toBe('acme')
-    expect(fleet.files).toEqual(['fleet.yaml', 'tenants.csv'])
-    expect(fleet.servers.map(({name}) => name)).toEqual([
-      ...Array.from({length: 20}, (_, index) => `lab-${`${index + 1}`.padStart(3, '0')}`),
-      'miller',
+    'tenants.csv': 'name,port\nmiller,2201\nsmith,2202\n',
+  }
+
+  test.each([
+    [['network', 'publish', 0], 'tenants.csv', 3, 7],
+    [['name'], 'tenants.csv', 3, 1],
+    [['tags'], 'fleet.yaml', 8, 5],
+    [['network'], 'fleet.yaml', 9, 5],
+    [['resources', 'pids'], 'fleet.yaml', 3, 41],
+    [['stop', 'timeout'], 'fleet.yaml', 5, 5],
+    [['resources', 'memory', 'limit'], 'tiny.yaml', 2, 22],
+  ] as const)('%j', async (path, file, line, column) => {
+    const {servers} = await load(files)
+    const origin = servers[1]?.originOf(path)
+    expect(origin).toMatchObject({line, column})
+    expect(origin?.file.endsWith(file)).toBe(true)
+    expect(servers[1]?.place).toBe('fleet.yaml:5:5 (tenants.csv:3)')
+  })
+
+  test('all files are named', async () => {
+    const {files: names} = await load(files)
+    expect(names.map(name => name.replace(paths.profiles, 'PROFILES'))).toEqual([
+      'fleet.yaml',
+      'tenants.csv',
+      'PROFILES/tiny.yaml',
     ])
-    expect(fleet.servers.map(({state}) => state)).toEqual([...Array(20).fill('stopped'), 'running'])
-    expect(
-      fleet.servers.at(-1)?.text,
-    ).toBe(`# From the fleet acme: change it there, the next \`vps apply\` writes this file anew.
-name: miller
-template: debian
-hostname: miller.example.net
-resources: {cpu: {cores: 1, limit: 0.5}, memory: {limit: 512MiB, swap: 0}, pids: 300}
-autostart: true
-network: {publish: ["2201:22/tcp"]}
-`)
-    expect(fleet.servers.at(-1)?.place).toBe('fleet.yaml:8:5 (tenants.csv:2)')
-    expect(fleet.servers.at(-1)?.originOf(['network', 'publish', 0])).toMatchObject({
-      file: 'tenants.csv',
-      line: 2,
-      column: 14,
+  })
+})
+
+describe('files', () => {
+  const one = 'fleet: acme\nservers: [{name: web1, template: debian}]\n'
+
+  test('are named, and those of directories', async () => {
+    write({
+      'a.yaml': one,
+      'd/b.yaml': 'servers: [{name: web2, template: debian}]\n',
+      'd/.c.yaml': '!',
+      'd/c.txt': '!',
     })
-    expect(fleet.servers.at(-1)?.originOf(['resources', 'memory', 'limit'])).toMatchObject({
-      file: 'fleet.yaml',
-      line: 5,
+    const {name, servers, files} = await loadFleet({paths}, ['a.yaml', 'd', 'd/b.yaml'])
+    expect([name, servers.map(server => server.name), files]).toEqual([
+      'acme',
+      ['web1', 'web2'],
+      ['a.yaml', 'd/b.yaml'],
+    ])
+  })
+
+  test.each([
+    ['none.yaml', 'cannot read none.yaml'],
+    ['empty', 'there is no fleet file in empty'],
+  ])('%s cannot be read', async (file, message) => {
+    write({'empty/x.txt': ''})
+    await expect(loadFleet({paths}, [file])).rejects.toMatchObject({
+      code: 'UNREADABLE_FLEET',
+      exitCode: 2,
+      message,
     })
   })
+
+  test('may have a mark of their byte order and lines that end as on Windows', async () => {
+    const {servers} = await load({
+      'fleet.yaml':
+        '\ufefffleet: acme\r\nservers:\r\n  - {from: t.csv, name: "${name}", template: debian}\r\n',
+      't.csv': '\ufeff"name","note"\r\n"miller","a\r\nb"\r\n',
+    })
+    expect(servers.map(({name, place}) => [name, place])).toEqual([['miller', 'fleet.yaml:3:5 (t.csv:2)']])
+  })
+
+  test('must be UTF-8', async () => {
+    expect(await said({'fleet.yaml': Buffer.from('fleet: acme\n# M\xfcller\n', 'latin1')})).toMatch(
+      /^fleet.yaml:2:1: error: this line is not UTF-8 text\n/,
+    )
+    const table = {
+      'fleet.yaml': 'fleet: acme\nservers: [{from: t.csv, name: "${name}", template: debian}]\n',
+      't.csv': Buffer.from('name\nm\xfcller\n', 'latin1'),
+    }
+    expect(await said(table)).toMatch(/^t.csv:2:1: error: this line is not UTF-8 text\n/)
+  })
+
+  test('have an end', async () => {
+    const message = 'the file is larger than 8MiB, which no fleet needs'
+    expect(await said({'fleet.yaml': Buffer.alloc(8 * 1024 ** 2 + 1, '#')})).toContain(message)
+    write({'fleet.yaml': 'fleet: acme\ninclude: /dev/zero\n'})
+    await expect(loadFleet({paths}, ['fleet.yaml'])).rejects.toThrow(message)
+  })
+})
+
+describe('variables', () => {
+  const files = {
+    'fleet.yaml':
+      'fleet: acme\nvars: {note: file}\nservers: [{name: web1, template: debian, description: "${note}"}]\n',
+  }
+  const description = async (variables: Record<string, string>) =>
+    (await load(files, variables)).servers[0]?.definition.description
+
+  test('are those of the file, over them the environment, over it what is handed in', async () => {
+    expect(await description({})).toBe('file')
+    process.env.VPS_VAR_note = 'environment'
+    try {
+      expect(await description({})).toBe('environment')
+      expect(await description({note: 'handed in'})).toBe('handed in')
+    } finally {
+      delete process.env.VPS_VAR_note
+    }
+  })
+
+  test('that are handed in must be there', async () => {
+    await expect(description({nota: 'x'})).rejects.toMatchObject({
+      code: 'NO_SUCH_VARIABLE',
+      exitCode: 2,
+      message: 'the fleet has no variable "nota", did you mean note',
+      suggestions: ['its variables are note'],
+    })
+  })
+})
+
+describe('what a tenant writes', () => {
+  test('bombs of aliases and of ranges end soon', async () => {
+    const levels = Array.from({length: 9}, (_, level) => {
+      const below = level === 0 ? '"${name}"' : `*a${level - 1}`
+      return `    l${level}: &a${level} [${Array(10).fill(below).join(', ')}]`
+    })
+    const bomb = `fleet: acme\nservers:\n  - name: web1\n    template:\n      name: debian\n${levels.join('\n').replaceAll('    l', '      l')}\n`
+    expect(await said({'fleet.yaml': bomb})).toContain('this is more than 20000 values')
+    const ranges = 'fleet: acme\nservers: [{name: "a{1..999999999}-{1..999999999}", template: debian}]\n'
+    expect(await said({'fleet.yaml': ranges})).toContain('these are more than 10000 servers in all')
+  })
+
+  test('a list that contains itself', async () => {
+    const text = 'fleet: acme\nservers: [{name: web1, template: {name: debian, x: &x ["${name}", *x]}}]\n'
+    expect(await said({'fleet.yaml': text})).not.toBe('')
+  })
+
+  test('is never taken for a part of the fleet', async () => {
+    const {servers} = await load({
+      'fleet.yaml':
+        'fleet: acme\nservers: [{from: t.csv, name: "${name}", template: debian, description: "${note}"}]\n',
+      't.csv': 'name,note\na,${name}\nb,"${env:HOME}"\nc,"x\nautostart: true"\nd,"{1..3}, [a]"\n',
+    })
+    expect(servers.map(({definition}) => [definition.description, definition.autostart])).toEqual(
+      ['${name}', '${env:HOME}', 'x\nautostart: true', '{1..3}, [a]'].map(note => [note, expect.anything()]),
+    )
+    expect(new Set(servers.map(({definition}) => JSON.stringify(definition.autostart))).size).toBe(1)
+  })
+})
+
+test('many servers are read at once', async () => {
+  const rows = Array.from({length: 1000}, (_, index) => `tenant-${index},small,${2000 + index}`)
+  const {servers} = await load({
+    'fleet.yaml': `fleet: acme
+profiles:
+  base:  {template: debian, autostart: true}
+  small: {extends: base, resources: {cpu: {cores: 1, limit: 0.5}, memory: {limit: 512MiB, swap: 0}, pids: 300}}
+servers:
+  - {from: t.csv, name: "\${name}", profiles: ["\${size}"], network: {publish: ["\${port}:22/tcp"]}}
+`,
+    't.csv': `name,size,port\n${rows.join('\n')}\n`,
+  })
+  expect(servers.length).toBe(1000)
+  expect(servers.at(-1)?.name).toBe('tenant-999')
 })

@@ -23,12 +23,13 @@ export interface Flaw {
   readonly suggestion?: string
 }
 
-/** The rows of a text, those without anything in them left out. A row ends where a flaw is found. */
+/** The rows of a text, those without anything in them and those with a flaw left out. */
 export function readCsv(text: string): {rows: Cell[][]; flaws: Flaw[]} {
   const reader = new CsvReader(text)
   const rows: Cell[][] = []
   while (!reader.isAtEnd) {
     const row = reader.row()
+    if (row === undefined) continue
     if (row.length > 1 || row[0]?.text !== '' || row[0].length > 1) rows.push(row)
   }
   return {rows, flaws: reader.flaws}
@@ -49,13 +50,14 @@ class CsvReader {
     return this.#at >= this.#text.length
   }
 
-  row(): Cell[] {
+  /** Undefined when it has a flaw. */
+  row(): Cell[] | undefined {
     const cells: Cell[] = []
     for (;;) {
       const cell = this.#cell()
       if (cell === undefined) {
         this.#skipLine()
-        return cells
+        return undefined
       }
       cells.push(cell)
       const next = this.#text[this.#at]

@@ -31,8 +31,12 @@ export interface Instance {
   readonly origin: Origin
   readonly length: number
   readonly from: Provenance | undefined
+  /** `tenants.csv:3`, if the server is in a table. */
+  readonly row: string | undefined
   /** `fleet.yaml:8:5`, with the row of the table if there is one: `fleet.yaml:8:5 (tenants.csv:3)`. */
   readonly place: string
+  /** Where the item stands. */
+  readonly lines: {readonly file: string; readonly first: number; readonly last: number}
   /** How many servers come of the same item. */
   readonly siblings: number
 }
@@ -59,8 +63,22 @@ export function expand(file: FleetFile, item: Node, room: number, options: Expan
   if (from !== undefined && table === undefined) return []
   const written = nameOf(file, node, table, options.problems)
   if (written === undefined) return []
-  const entry: Entry = {file, node, written, pieces: piecesOf(written.value), table, room, options, index: 0}
-  const drafts = table ? table.rows.flatMap(row => draftsOf(entry, row)) : draftsOf(entry, undefined)
+  const entry: Entry = {
+    file,
+    node,
+    written,
+    pieces: piecesOf(written.value),
+    table,
+    room,
+    options,
+    index: 0,
+    isTooLarge: false,
+  }
+  const drafts: Omit<Instance, 'siblings'>[] = []
+  for (const row of table ? table.rows : [undefined]) {
+    drafts.push(...draftsOf(entry, row))
+    if (entry.isTooLarge) return []
+  }
   return drafts.map(draft => ({...draft, siblings: drafts.length}))
 }
 
@@ -75,6 +93,8 @@ interface Entry {
   readonly options: ExpandOptions
   /** How many servers came of it. */
   index: number
+  /** Whether they are more than there may be. */
+  isTooLarge: boolean
 }
 
 function nameOf(
@@ -149,8 +169,8 @@ function draftsOf(entry: Entry, row: Row | undefined): Omit<Instance, 'siblings'
   for (const numbers of combinations(ranges)) {
     if (entry.index >= entry.room) {
       report(written, '', `these are more than ${MAX_SERVERS} servers in all`, 'split the fleet into several')
-      entry.index = Number.NEGATIVE_INFINITY // said once
-      return drafts
+      entry.isTooLarge = true
+      return []
     }
     const draft = draftOf(entry, row, ranges, numbers, hint)
     if (draft === undefined) return drafts // the next ones lack the same
@@ -196,7 +216,9 @@ function draftOf(
   }
   if (!own.has('name')) own.set('name', {text: name, from})
   const {offset, length} = placeOf(written) ?? {offset: 0, length: 1}
-  const item = originAt(file.source, placeOf(node)?.offset ?? 0, '')
+  const place = placeOf(node) ?? {offset: 0, length: 1}
+  const item = originAt(file.source, place.offset, '')
+  const {line: last} = originAt(file.source, place.offset + place.length - 1, '')
   return {
     file,
     node,
@@ -209,6 +231,8 @@ function draftOf(
     origin: originAt(file.source, offset, 'name'),
     length,
     from,
+    lines: {file: file.file, first: item.line, last},
+    row: row && entry.table ? `${entry.table.file}:${row.line}` : undefined,
     place: row && entry.table ? `${placeText(item)} (${entry.table.file}:${row.line})` : placeText(item),
   }
 }

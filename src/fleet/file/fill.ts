@@ -194,7 +194,13 @@ interface FilledText {
   readonly failed: boolean
 }
 
-/** Where secrets may stand (`directory`: what their paths count from) references to them stay, and nothing that a value says can become one. */
+/** A reference to a secret, to those who act on definitions. */
+const SECRET = /\$\{(?:file|env):/
+
+/**
+ * Where secrets may stand (`directory`: what their paths count from) references to them stay. No value can become one: a
+ * tenant's line in a table would read the host's files.
+ */
 function fillText(
   parts: readonly Part[],
   {scope, report, lenient}: FillOptions,
@@ -202,23 +208,33 @@ function fillText(
   directory: string | undefined,
 ): FilledText {
   let text = ''
+  let others = ''
   let from: Value['from']
   let failed = false
+  const add = (words: string) => {
+    text += words
+    others += words
+  }
   for (const part of parts) {
-    if (part.kind === 'text') text += part.text
-    else if (part.kind === 'escape') text += directory === undefined ? '${' : '$${'
+    if (part.kind === 'text') add(part.text)
+    else if (part.kind === 'escape') add('${')
     else if (part.kind === 'secret' && directory !== undefined)
       text += part.from === 'file' ? `\${file:${resolve(directory, part.what)}}` : part.written
     else {
       const value = part.kind === 'variable' ? scope.value(part.name) : undefined
       const says = value?.text || (part.kind === 'variable' ? part.fallback : undefined)
-      from ??= value?.from
-      if (says !== undefined) text += directory === undefined ? says : says.replaceAll('${', '$${')
+      if (value?.text) from ??= value.from
+      if (says !== undefined) add(says)
       else {
         failed = true
         if (!(lenient && part.kind === 'variable')) complain(part, value, scope, node, report)
       }
     }
+  }
+  if (directory !== undefined && SECRET.test(others)) {
+    const message = 'this becomes a reference to a secret, which only the files of the fleet may hold'
+    report(node, '', message, undefined, {text, from})
+    return {text, from, failed: true}
   }
   return {text, from, failed}
 }
@@ -236,7 +252,7 @@ function complain(
       node,
       part.written,
       `${part.written} cannot stand here: its value would be written to the definition, for anyone to read`,
-      'secrets can stand below provision; hand in what is none with --var NAME=VALUE or VPS_VAR_NAME',
+      'below provision it can; what is no secret can be given with --var NAME=VALUE or VPS_VAR_NAME',
     )
   } else if (value) {
     const instead = `write \${${part.name}:-VALUE} for what counts then, \${${part.name}:-} for nothing`

@@ -102,7 +102,7 @@ class JsonReader {
     if (written !== undefined) return String(JSON.parse(written))
     throw this.#text[start] === '"'
       ? new Wrong(start, 'this text has no end, or holds what JSON does not allow in a text')
-      : new Wrong(start, otherwise)
+      : new Wrong(start, otherwise, this.#text[start] === '}' ? 'remove the comma before the }' : undefined)
   }
 
   #match(pattern: RegExp): string | undefined {

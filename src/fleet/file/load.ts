@@ -1,5 +1,5 @@
 import process from 'node:process'
-import {originOfValue, type Problem, profilesIn} from '../../definition/index.ts'
+import {Commons, DefinitionWriter, originOfValue, type Problem, profilesIn} from '../../definition/index.ts'
 import {type HostPaths, reservedTrees} from '../../host/index.ts'
 import {expand, type Instance} from './expand.ts'
 import {InvalidFleet, Problems, placeText} from './problems.ts'
@@ -44,10 +44,15 @@ export async function loadFleet(
   const given = {variables: options.variables ?? {}, environment: process.env}
   const variables = new Variables(read, given, problems)
   const profiles = new Profiles(read, profilesIn(paths.profiles), variables, problems)
+  const build = {
+    fleet: name,
+    profiles,
+    reserved: reservedTrees(paths),
+    commons: new Commons(),
+    writer: new DefinitionWriter(),
+  }
   // What is broken in a file may be what others need: their complaints would say nothing.
-  const servers = problems.isBroken
-    ? []
-    : serversOf(read, {fleet: name, profiles, reserved: reservedTrees(paths)}, variables, problems)
+  const servers = problems.isBroken ? [] : serversOf(read, build, variables, problems)
   if (!problems.isBroken) profiles.checkUnused(problems)
   for (const [file, text] of profiles.texts()) problems.texts.set(file, text)
   const all = problems.all()
@@ -100,7 +105,7 @@ function serversOf(
         else {
           const {server, problems: found} = buildServer(instance, options)
           servers.set(instance.name, {instance, server})
-          problems.ofServer(instance.name, instance.siblings, found)
+          problems.ofServer(instance, found)
         }
       }
     }
@@ -109,14 +114,17 @@ function serversOf(
 }
 
 function reportTwice(instance: Instance, first: Instance, problems: Problems): void {
-  const {name, origin, length, from, siblings} = instance
+  const {name, origin, length, from, row} = instance
+  const isFixed = row !== undefined && row !== first.row && from === undefined
   const problem: Problem = {
     grade: 'error',
-    message: `two servers are called ${name}: the first is in ${first.place}`,
+    message: `two servers are called ${name}: the first is in ${first.row ?? first.place}`,
     origin,
     length,
-    suggestion: 'give one of them another name',
+    suggestion: isFixed
+      ? 'name each after its row, with a column of the table'
+      : 'give one of them another name',
     ...(from ? {from} : {}),
   }
-  problems.ofServer(name, siblings, [problem])
+  problems.ofServer(instance, [problem])
 }

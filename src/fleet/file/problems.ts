@@ -21,8 +21,19 @@ const MAX_SHOWN = 100
 interface Found {
   readonly problem: Problem
   readonly server: string | undefined
+  /** Whether the place does not tell the server: it is in a profile. */
+  readonly isElsewhere: boolean
   /** How many servers come of the item that this one comes of. */
   readonly siblings: number
+}
+
+/** A server that has problems. */
+export interface Whose {
+  readonly name: string
+  /** How many servers come of the same item of `servers`. */
+  readonly siblings: number
+  /** Where the item stands. */
+  readonly lines: {readonly file: string; readonly first: number; readonly last: number}
 }
 
 /** All problems of a fleet. */
@@ -34,7 +45,7 @@ export class Problems {
   isBroken = false
 
   add(problem: Problem): void {
-    this.#found.push({problem, server: undefined, siblings: Number.POSITIVE_INFINITY})
+    this.#found.push({problem, server: undefined, isElsewhere: false, siblings: Number.POSITIVE_INFINITY})
   }
 
   error(origin: Origin, length: number, message: string, suggestion?: string): void {
@@ -42,8 +53,12 @@ export class Problems {
   }
 
   /** Adds what is wrong with one server. */
-  ofServer(server: string, siblings: number, problems: readonly Problem[]): void {
-    for (const problem of problems) this.#found.push({problem, server, siblings})
+  ofServer({name, siblings, lines}: Whose, problems: readonly Problem[]): void {
+    for (const problem of problems) {
+      const {file, line} = problem.origin
+      const isElsewhere = file !== lines.file || line < lines.first || line > lines.last
+      this.#found.push({problem, server: name, isElsewhere, siblings})
+    }
   }
 
   get hasErrors(): boolean {
@@ -103,18 +118,21 @@ function placed(group: readonly Found[]): Problem[] {
     const [{problem}] = found as [Found, ...Found[]]
     if (!problem.from) return [inWords(found, problem.origin)]
     const {origin, length} = problem.from
-    const shown = inWords(found, {...origin, key: problem.origin.key})
-    return [{...shown, message: `${shown.message} (${placeText(problem.origin)})`, length}]
+    return [{...inWords(found, {...origin, key: problem.origin.key}, placeText(problem.origin)), length}]
   })
 }
 
-function inWords(group: readonly Found[], origin: Origin): Problem {
-  const [{problem, server, siblings}] = group as [Found, ...Found[]]
+function inWords(group: readonly Found[], origin: Origin, place?: string): Problem {
+  const [{problem, server, siblings, isElsewhere}] = group as [Found, ...Found[]]
   const {from: _, ...plain} = problem
   const others = new Set(group.map(one => one.server)).size - 1
-  const isClear = server === undefined || (others === 0 && (siblings === 1 || problem.from !== undefined))
-  const whose = others === 0 ? server : `${server} and ${others} more ${others === 1 ? 'server' : 'servers'}`
-  return {...plain, origin, message: isClear ? problem.message : `${problem.message} (${whose})`}
+  const isClear = others === 0 && (place !== undefined || (siblings === 1 && !isElsewhere))
+  const more = others === 0 ? '' : ` and ${others} more ${others === 1 ? 'server' : 'servers'}`
+  const whose = server === undefined || isClear ? undefined : `${server}${more}`
+  const isSaid = others === 0 && server !== undefined && problem.message.includes(server)
+  const behind = [place, isSaid ? undefined : whose].filter(words => words !== undefined)
+  const message = behind.length === 0 ? problem.message : `${problem.message} (${behind.join(', ')})`
+  return {...plain, origin, message}
 }
 
 export function placeText({file, line, column}: Origin): string {

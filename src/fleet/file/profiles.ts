@@ -3,14 +3,15 @@
  */
 import {isScalar, type YAMLMap} from 'yaml'
 import {
+  definitionSchema,
   type Layer,
   type Missing,
-  originAt,
+  mergeLayers,
+  type Origin,
   originOf,
   originOfValue,
   type Problem,
   type ProfileLookup,
-  placeOf,
   Reader,
   readProfileText,
   type Source,
@@ -59,6 +60,8 @@ export class Profiles {
   readonly #orders = new Map<string, readonly Base[]>()
   /** What a profile says for all servers. */
   readonly #layers = new Map<string, ReadLayer>()
+  /** What several profiles say together, for all servers. */
+  readonly #chains = new Map<string, {layers: readonly ReadLayer[]; values: Values}>()
   readonly #hosts = new Map<string, ReadLayer | undefined>()
   readonly #used = new Set<string>()
 
@@ -117,10 +120,7 @@ export class Profiles {
     return undefined
   }
 
-  #placeOfExtends(
-    {file, node}: Profile,
-    index: number,
-  ): {origin: ReturnType<typeof originAt>; length: number} {
+  #placeOfExtends({file, node}: Profile, index: number): {origin: Origin; length: number} {
     const source: Source = {...file.source, root: node}
     const isList = !isScalar(node.get('extends', true))
     const {length, ...origin} = originOfValue(source, isList ? ['extends', index] : ['extends'])
@@ -197,17 +197,39 @@ export class Profiles {
     return order
   }
 
-  /** What a profile says for a server. */
-  layer({name, isHosts}: Base, scope: Scope): ReadLayer | undefined {
-    if (isHosts) return this.#host(name)
+  /** What profiles say for a server, those of the host or the fleet's own: each by itself, and all in one. */
+  layers(
+    bases: readonly Base[],
+    isHosts: boolean,
+    scope: Scope,
+  ): {layers: readonly ReadLayer[]; values: Values} {
+    const chosen = bases.filter(base => base.isHosts === isHosts)
+    const names = chosen.map(({name}) => name).join(' ')
+    const isShared = chosen.every(base => this.#isShared(base, scope))
+    const known = isShared ? this.#chains.get(names) : undefined
+    if (known) return known
+    const layers = chosen.flatMap(base => this.#layer(base, scope) ?? [])
+    const chain = {layers, values: mergeLayers(definitionSchema, layers)}
+    if (isShared) this.#chains.set(names, chain)
+    return chain
+  }
+
+  /** Whether a profile says the same for all servers. */
+  #isShared({name}: Base, scope: Scope): boolean {
     const profile = this.#profiles.get(name)
+    const uses = profile?.file.filler.uses(profile.node)
+    return !uses || [...uses].every(used => !scope.isOwn(used))
+  }
+
+  #layer(base: Base, scope: Scope): ReadLayer | undefined {
+    if (base.isHosts) return this.#host(base.name)
+    const profile = this.#profiles.get(base.name)
     if (!profile) return undefined
-    this.#used.add(name)
-    const isShared = ![...(profile.file.filler.uses(profile.node) ?? [])].some(used => scope.isOwn(used))
-    const known = isShared ? this.#layers.get(name) : undefined
+    this.#used.add(base.name)
+    const known = this.#isShared(base, scope) ? this.#layers.get(base.name) : undefined
     if (known) return known
     const layer = read(profile, {scope})
-    if (isShared) this.#layers.set(name, layer)
+    if (this.#isShared(base, scope)) this.#layers.set(base.name, layer)
     return layer
   }
 
@@ -235,7 +257,6 @@ function read({file, node}: Profile, options: Omit<FillOptions, 'report'>): Read
   return {source, values, problems: [...problems, ...reader.problems], missing: reader.missing}
 }
 
-function placeOfProfile({file, node, name}: Profile) {
-  const place = placeOf(node)
-  return place ? originAt(file.source, place.offset, name) : originOf(file.source, ['profiles', name])
+function placeOfProfile({file, name}: Profile) {
+  return originOf(file.source, ['profiles', name])
 }

@@ -92,57 +92,71 @@ export const variableNameCheck = (name: string) =>
     ? undefined
     : {says: 'is no name for a variable: write letters, digits and _, the first no digit'}
 
-export const fleetSchema = section({
-  fleet: key(
-    text({
-      expected: 'the name of a fleet',
-      check: name => {
-        const says = nameComplaint(name)
-        return says === undefined ? undefined : {says}
+const profileTitleCheck = (name: string) =>
+  profileNameCheck(name) && {
+    says: 'is no name for a profile: write lower-case letters, digits, dots, dashes and underscores',
+  }
+
+/** A key of a definition at the top of a fleet. */
+const belongsBelow = (name: string) =>
+  Object.hasOwn(definitionSchema.keys, name)
+    ? `${name} belongs to an item of servers, or to a profile`
+    : undefined
+
+export const fleetSchema = section(
+  {
+    fleet: key(
+      text({
+        expected: 'the name of a fleet',
+        check: name => {
+          const says = nameComplaint(name)
+          return says === undefined ? undefined : {says}
+        },
+        pattern: NAME_PATTERN,
+      }),
+      {
+        says: 'What the fleet is called. A server that was made by `vps apply` remembers it, and only the fleet of that name changes or destroys it. Files that are applied together have one name; one of them must say it.',
+        example: 'acme',
+        change: 'live',
+        default: '',
+        aka: ['name', 'project', 'stack'],
       },
-      pattern: NAME_PATTERN,
-    }),
-    {
-      says: 'What the fleet is called. A server that was made by `vps apply` remembers it, and only the fleet of that name changes or destroys it. Files that are applied together have one name; one of them must say it.',
-      example: 'acme',
+    ),
+    include: key(list(path, {single: true}), {
+      says: 'Other files of the fleet, or directories of them, from this file on.',
+      example: '[profiles.yaml, customers/]',
       change: 'live',
-      default: '',
-      aka: ['name', 'project', 'stack'],
-    },
-  ),
-  include: key(list(path, {single: true}), {
-    says: 'Other files of the fleet, or directories of them, from this file on.',
-    example: '[profiles.yaml, customers/]',
-    change: 'live',
-    default: [],
-    aka: ['includes', 'import', 'imports', 'files'],
-  }),
-  vars: key(
-    table(text({expected: 'text', anyScalar: true, lines: true}), {
-      checkName: variableNameCheck,
-      namePattern: VARIABLE.source,
+      default: [],
+      aka: ['includes', 'import', 'imports', 'files'],
     }),
-    {
-      // biome-ignore lint/suspicious/noTemplateCurlyInString: the syntax of fleet files
-      says: 'Variables with their defaults, for `${NAME}` in any value. `--var NAME=VALUE` and the environment variable `VPS_VAR_NAME` win over them, in this order.',
-      example: '{domain: example.net, labs: 20}',
+    vars: key(
+      table(text({expected: 'text', anyScalar: true, lines: true}), {
+        checkName: variableNameCheck,
+        namePattern: VARIABLE.source,
+      }),
+      {
+        // biome-ignore lint/suspicious/noTemplateCurlyInString: the syntax of fleet files
+        says: 'Variables with their defaults, for `${NAME}` in any value. `--var NAME=VALUE` and the environment variable `VPS_VAR_NAME` win over them, in this order.',
+        example: '{domain: example.net, labs: 20}',
+        change: 'live',
+        default: {},
+        aka: ['variables', 'variable', 'defaults', 'env'],
+      },
+    ),
+    profiles: key(table(fleetProfileSchema, {checkName: profileTitleCheck, namePattern: PROFILE_PATTERN}), {
+      says: 'Partial definitions that servers build on, for this fleet only. They may build on each other.',
+      example: '{base: {template: debian}, small: {extends: base, resources: {memory: {limit: 512MiB}}}}',
       change: 'live',
       default: {},
-      aka: ['variables', 'variable', 'defaults', 'env'],
-    },
-  ),
-  profiles: key(table(fleetProfileSchema, {checkName: profileNameCheck, namePattern: PROFILE_PATTERN}), {
-    says: 'Partial definitions that servers build on, for this fleet only. They may build on each other.',
-    example: '{base: {template: debian}, small: {extends: base, resources: {memory: {limit: 512MiB}}}}',
-    change: 'live',
-    default: {},
-    aka: ['profile', 'templates', 'classes'],
-  }),
-  servers: key(list(entrySchema, {max: MAX_SERVERS}), {
-    says: 'The servers: each a definition, or one for many of them.',
-    example: '[{name: "lab-{001..020}", profiles: [small]}]',
-    change: 'live',
-    default: [],
-    aka: ['server', 'tenants', 'instances', 'containers', 'machines', 'guests', 'hosts'],
-  }),
-})
+      aka: ['profile', 'templates', 'classes'],
+    }),
+    servers: key(list(entrySchema, {max: MAX_SERVERS}), {
+      says: 'The servers: each a definition, or one for many of them.',
+      example: '[{name: "lab-{001..020}", profiles: [small]}]',
+      change: 'live',
+      default: [],
+      aka: ['server', 'tenants', 'instances', 'containers', 'machines', 'guests', 'hosts'],
+    }),
+  },
+  {otherwise: belongsBelow},
+)

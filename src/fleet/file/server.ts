@@ -3,8 +3,10 @@
  * out as one.
  */
 import {
+  type Commons,
   compose,
   type Definition,
+  type DefinitionWriter,
   definitionSchema,
   type Layer,
   mergeLayers,
@@ -19,8 +21,6 @@ import {
   sourceAt,
   stillMissing,
   type Values,
-  writtenData,
-  yamlText,
 } from '../../definition/index.ts'
 import type {Instance} from './expand.ts'
 import {reportIn} from './problems.ts'
@@ -46,12 +46,14 @@ export interface BuildOptions {
   readonly fleet: string
   readonly profiles: Profiles
   readonly reserved: readonly string[]
+  readonly commons: Commons
+  readonly writer: DefinitionWriter
 }
 
 /** Makes a server, and says what is wrong with it. */
 export function buildServer(
   instance: Instance,
-  {fleet, profiles, reserved}: BuildOptions,
+  {fleet, profiles, reserved, commons, writer}: BuildOptions,
 ): {server: FleetServer; problems: Problem[]} {
   const {file, name, scope} = instance
   const problems: Problem[] = []
@@ -67,24 +69,35 @@ export function buildServer(
     const from = provenanceAt(source, ['profiles', index])
     add({grade, message, origin, length, ...(suggestion ? {suggestion} : {}), ...(from ? {from} : {})})
   })
-  const layersOf = (isHosts: boolean) =>
-    bases.filter(base => base.isHosts === isHosts).flatMap(base => profiles.layer(base, scope) ?? [])
-  const hosts = layersOf(true)
-  const fleets = layersOf(false)
-  const read = [...hosts, ...fleets]
+  const hosts = profiles.layers(bases, true, scope)
+  const fleets = profiles.layers(bases, false, scope)
+  const read = [...hosts.layers, ...fleets.layers]
   const layers: Layer[] = [...read, {source, values: own}]
-  const flat = mergeLayers(definitionSchema, [...fleets, {source, values: own}])
-  const values = hosts.length === 0 ? flat : mergeLayers(definitionSchema, [...hosts, {source, values: flat}])
+  const hostNames = bases.filter(({isHosts}) => isHosts).map(base => base.name)
+  const flat: Values = {
+    ...mergeLayers(definitionSchema, [
+      {source, values: fleets.values},
+      {source, values: own},
+    ]),
+    name,
+    ...(hostNames.length > 0 ? {profiles: hostNames} : {}),
+  }
+  const values =
+    hosts.layers.length === 0
+      ? flat
+      : mergeLayers(definitionSchema, [
+          {source, values: hosts.values},
+          {source, values: flat},
+        ])
   problems.push(
     ...read.flatMap(layer => layer.problems),
     ...stillMissing([...reader.missing, ...read.flatMap(({missing}) => missing)], values),
   )
-  const composed = compose(layers, {expectedName: name, name, reserved, values, found: problems})
-  const hostNames = bases.filter(({isHosts}) => isHosts).map(base => base.name)
+  const composed = compose(layers, {expectedName: name, name, reserved, values, found: problems, commons})
   return {
     server: {
       name,
-      text: textOf(fleet, {...flat, name, ...(hostNames.length > 0 ? {profiles: hostNames} : {})}),
+      text: `${head(fleet)}${writer.write(flat)}`,
       definition: composed.definition,
       state: state ?? 'running',
       place: instance.place,
@@ -100,10 +113,8 @@ interface Written extends Values {
 }
 
 /** Without a place: a line more at the top of the fleet's file is no change of every server. */
-function textOf(fleet: string, values: Values): string {
-  const isLowest = values.profiles === undefined
-  const data = writtenData(definitionSchema, values, isLowest) as Values
-  return `# From the fleet ${fleet}: change it there, the next \`vps apply\` writes this file anew.\n${yamlText(data)}`
+function head(fleet: string): string {
+  return `# From the fleet ${fleet}: change it there, the next \`vps apply\` writes this file anew.\n`
 }
 
 function placeIn(layers: readonly Layer[], source: Source, path: Path): Origin {

@@ -23,7 +23,11 @@ import {entrySchema, fleetProfileSchema, fleetSchema} from './schema.ts'
 /** A fleet file larger than this is none. */
 const MAX_BYTES = 8 * 1024 ** 2
 
-const FLEET: Language = {noun: 'fleet', maxText: MAX_BYTES, instead: 'write one file per document'}
+const FLEET: Language = {
+  noun: 'fleet',
+  maxText: MAX_BYTES,
+  instead: 'write all of it as one, or as several files',
+}
 
 /** One file as it was read, with nothing filled in. */
 export interface FleetFile {

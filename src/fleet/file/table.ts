@@ -2,7 +2,7 @@
  * Tables of servers: one per row.
  */
 import {extname} from 'node:path'
-import type {Origin} from '../../definition/index.ts'
+import {count, type Origin} from '../../definition/index.ts'
 import {type Cell, type Flaw, readCsv} from './csv.ts'
 import {readJsonRows} from './json-rows.ts'
 import type {Problems} from './problems.ts'
@@ -58,12 +58,11 @@ function csvTable(file: string, text: string, problems: Problems): Table | undef
     problems.error({file, line: 1, column: 1, key: ''}, 1, 'the table is empty', suggestion)
     return undefined
   }
-  reportFlaws(
-    file,
-    [...flaws, ...(header ? headerFlaws(header) : []), ...rows.flatMap(row => rowFlaws(row, header))],
-    problems,
-  )
-  if (!header || flaws.length > 0) return undefined
+  const bad = header ? headerFlaws(header) : []
+  // By a wrong header no row can be judged.
+  const short = bad.length > 0 ? [] : rows.flatMap(row => rowFlaws(row, header))
+  reportFlaws(file, [...flaws, ...bad, ...short], problems)
+  if (!header || flaws.length + bad.length > 0) return undefined
   const columns = header.map(cell => cell.text)
   return {
     file,
@@ -106,7 +105,7 @@ function rowFlaws(row: readonly Cell[], header: readonly Cell[] = []): Flaw[] {
     return [
       {
         ...extra,
-        message: `the row has ${row.length} cells, but there are ${header.length} columns`,
+        message: `the row has ${row.length} cells, but there are ${count(header.length, 'column')}`,
         suggestion: 'put a cell that holds a comma in quotes',
       },
     ]
@@ -115,7 +114,7 @@ function rowFlaws(row: readonly Cell[], header: readonly Cell[] = []): Flaw[] {
   return [
     {
       ...last,
-      message: `the row ends before ${missing.join(', ')}: it has ${row.length} cells, not ${header.length}`,
+      message: `the row ends before ${missing.join(', ')}: it has ${count(row.length, 'cell')}, not ${header.length}`,
       suggestion: 'write the commas of empty cells too',
     },
   ]
