@@ -1,5 +1,5 @@
 import {VpsError} from '../errors.ts'
-import {recordEvent, requirePrivilege} from '../host/index.ts'
+import {recordEvent, removeTemporaries, requirePrivilege} from '../host/index.ts'
 import {type Context, parseOptions, repairGone} from '../server/index.ts'
 import {lockApply} from './apply-lock.ts'
 import type {Fleet} from './file/index.ts'
@@ -44,6 +44,7 @@ export async function applyFleet(
   const {signal, wait} = options
   await using _lock = await lockApply({...context, signal}, fleet.name, wait !== false)
   await repairGone(context)
+  await removeTemporaries(context.paths.fleets)
   const run = new Run(context, options)
   await run.finishTakingBack(fleet.name)
   const planned = await planFleet(context, fleet, options)
