@@ -20,7 +20,16 @@ export {
   type ServerOutcome,
   type Step,
 } from './fleet/index.ts'
-export type {Check, HostPaths, IdRange, Progress} from './host/index.ts'
+export {
+  type Check,
+  EVENT_TYPES,
+  type EventOptions,
+  type EventType,
+  type HostEvent,
+  type HostPaths,
+  type IdRange,
+  type Progress,
+} from './host/index.ts'
 export type {ImageInfo} from './image/index.ts'
 export type {LaunchPlan, LaunchStep} from './launch/index.ts'
 export type {CapacityRow, ResourceName} from './resources/capacity/index.ts'
@@ -76,4 +85,8 @@ export {
   type VerifyOptions,
   type VerifyPart,
   type VerifyReport,
+  WAIT_STATES,
+  type WaitOptions,
+  type WaitReport,
+  type WaitState,
 } from './server/index.ts'

@@ -1,12 +1,13 @@
 import {closeSync, fstatSync, mkdirSync, openSync, readSync} from 'node:fs'
 import {ExitCode, VpsError} from '../errors.ts'
+import {isPattern, patternExpression} from '../patterns.ts'
 import {errno} from './errno.ts'
 import {EVENT_TYPES, type EventType, eventFiles, type HostEvent} from './events.ts'
 import type {HostPaths} from './paths.ts'
 import {Watch} from './watch.ts'
 
 export interface EventOptions {
-  /** Only events of these servers. */
+  /** Only events of these servers: names, and patterns of names with `*`, `?` and `[…]`; of destroyed ones, too. */
   readonly names?: readonly string[] | undefined
   readonly types?: readonly EventType[] | undefined
   /** Only those from then on. */
@@ -21,18 +22,22 @@ const CHUNK = 64 * 1024
 /** Every line of ours begins so; what a full disk or a power cut tore off stands before it in the same line. */
 const BEGIN = '{"time":"'
 
-/** The events of this host that fit, oldest first. What is no event in the log is skipped. */
+/**
+ * The events of this host that fit, oldest first. What is no event in the log is skipped.
+ * @throws VpsError BAD_PATTERN (exit 2), HOST_CANNOT (exit 5)
+ */
 export async function* readEvents(
   paths: Pick<HostPaths, 'events'>,
   options: EventOptions = {},
 ): AsyncGenerator<HostEvent> {
   const {follow, signal} = options
+  const fits = filterOf(options)
   using log = new LogReader(paths)
   using watched = follow ? watchLog(paths) : undefined // before the first look: nothing is missed between
   do {
     for (const event of log.news()) {
       if (signal?.aborted) return
-      if (fits(event, options)) yield event
+      if (fits(event)) yield event
     }
   } while (watched !== undefined && (await watched.next(signal)))
 }
@@ -79,14 +84,29 @@ function areFacts(values: readonly unknown[]): boolean {
   return values.every(value => ['string', 'number', 'boolean'].includes(typeof value))
 }
 
-function fits(event: HostEvent, {names, types, since}: EventOptions): boolean {
-  const {server, type, detail, time} = event
-  const about = [server, ...(type === 'renamed' ? [detail?.to] : [])]
-  return (
-    (names === undefined || about.some(name => typeof name === 'string' && names.includes(name))) &&
-    (types === undefined || types.includes(type)) &&
-    (since === undefined || Date.parse(time) >= since.getTime())
-  )
+function filterOf({names, types, since}: EventOptions): (event: HostEvent) => boolean {
+  const isMeant = names === undefined ? undefined : nameTest(names)
+  return ({server, type, detail, time}) => {
+    const about = [server, ...(type === 'renamed' ? [detail?.to] : [])]
+    return (
+      (isMeant === undefined || about.some(name => typeof name === 'string' && isMeant(name))) &&
+      (types === undefined || types.includes(type)) &&
+      (since === undefined || Date.parse(time) >= since.getTime())
+    )
+  }
+}
+
+function nameTest(words: readonly string[]): (name: string) => boolean {
+  const plain = new Set(words)
+  const expressions = words.filter(isPattern).map(word => {
+    const expression = patternExpression(word)
+    if (typeof expression !== 'string') return expression
+    throw new VpsError('BAD_PATTERN', `${JSON.stringify(word)} is no pattern of names: ${expression}`, {
+      exitCode: ExitCode.wrongUse,
+      suggestions: ["write it as 'web*', 'web?' or 'lab-0[0-9]', in quotes"],
+    })
+  })
+  return name => plain.has(name) || expressions.some(expression => expression.test(name))
 }
 
 interface OpenFile {

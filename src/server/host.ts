@@ -1,9 +1,12 @@
 import {
   type Check,
   checkHost,
+  type EventOptions,
+  type HostEvent,
   type HostPaths,
   hostPaths,
   type Progress,
+  readEvents,
   readHostConfig,
   requirePrivilege,
   silent,
@@ -63,6 +66,7 @@ import type {
 } from './types.ts'
 import {refusals, resetUsage, type ServerRefusal, type ServerUsage, usage} from './usage.ts'
 import {type VerifyOptions, type VerifyReport, verify} from './verify.ts'
+import {type WaitOptions, type WaitReport, wait} from './wait.ts'
 
 /** What every verb takes: who is told what it does, and who may call it off. */
 export interface VerbOptions {
@@ -318,6 +322,16 @@ export class Host {
   async *logs(name: string, options: LogOptions = {}): AsyncGenerator<Buffer> {
     requireServer(this.context(), name)
     yield* logs(this.paths, name, options)
+  }
+
+  /** What happened on this host, oldest first: the log is kept in two files of 4 MiB. With `follow` it goes on. */
+  async *events(options: EventOptions = {}): AsyncGenerator<HostEvent> {
+    yield* readEvents(this.paths, options)
+  }
+
+  /** Returns once a server is in a state; nothing is polled for that. */
+  async wait(name: string, options: WaitOptions): Promise<WaitReport> {
+    return await wait(this.context(), name, options)
   }
 
   /** The names that a command's arguments mean, sorted. */

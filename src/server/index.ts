@@ -68,3 +68,4 @@ export type {
 export type {ServerRefusal, ServerUsage} from './usage.ts'
 export type {Finding, FindingState, Unit} from './verify/finding.ts'
 export {VERIFY_PARTS, type VerifyOptions, type VerifyPart, type VerifyReport} from './verify.ts'
+export {WAIT_STATES, type WaitOptions, type WaitReport, type WaitState} from './wait.ts'

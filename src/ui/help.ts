@@ -24,6 +24,7 @@ export const commandGroups: readonly {readonly title: string; readonly commands:
     ],
   },
   {title: 'Fleets', commands: ['plan', 'apply']},
+  {title: 'What happens, and what happened', commands: ['events', 'wait']},
   {title: 'What servers use', commands: ['usage', 'traffic', 'top', 'verify']},
   {
     title: 'Network',
