@@ -1,11 +1,12 @@
-import {readlinkSync} from 'node:fs'
-import {readdir, rename, symlink, unlink} from 'node:fs/promises'
+import {rename, symlink, unlink} from 'node:fs/promises'
 import {join} from 'node:path'
 import {ExitCode, VpsError} from '../errors.ts'
 import {makeDirectory, syncDirectory} from './atomic.ts'
 import {type HostConfig, IDS_PER_SERVER, type IdRange} from './config.ts'
 import {errno, ifMissing, writeError} from './errno.ts'
-import {foreignIdRanges, overlaps} from './foreign-ids.ts'
+import {type ForeignIds, foreignIdRanges, overlaps} from './foreign-ids.ts'
+import {Fresh} from './fresh.ts'
+import {addLink, readLink, readLinks, removeLink} from './links.ts'
 import type {HostPaths} from './paths.ts'
 
 /**
@@ -27,18 +28,21 @@ export function slotCount(config: Pick<HostConfig, 'ids'>): number {
   return Math.floor(config.ids.count / IDS_PER_SERVER)
 }
 
-/** Takes the lowest free slot whose ids no account and no subordinate range of the host has, and makes that durable. */
+const foreignRanges = new Fresh<Promise<ForeignIds[]>>()
+
+/** Takes the lowest free slot whose ids no account and no subordinate range of the host has. Durable with a flush of `HostPaths.ids`. */
 export async function takeIdSlot(
   paths: HostPaths,
   config: Pick<HostConfig, 'ids'>,
   owner: string,
 ): Promise<number> {
   await makeDirectory(paths.ids, 0o700)
-  const [taken, foreign] = await Promise.all([takenSlots(paths), foreignIdRanges()])
+  const foreign = await foreignRanges.get('', foreignIdRanges)
+  const taken = readLinks(paths.ids)
   for (let slot = 0; slot < slotCount(config); slot++) {
     const range = slotRange(config, slot)
-    if (taken.has(slot) || foreign.some(other => overlaps(range, other))) continue
-    if (await claimIdSlot(paths, slot, owner)) return slot
+    if (taken.has(String(slot)) || foreign.some(other => overlaps(range, other))) continue
+    if (await takeSlot(paths, slot, owner)) return slot
   }
   throw new VpsError('NO_IDS', `no id range is free: all ${slotCount(config)} are taken`, {
     suggestions: [`destroy servers that are no longer needed, or raise ids.count in ${paths.hostConfig}`],
@@ -46,23 +50,30 @@ export async function takeIdSlot(
   })
 }
 
-/** Takes `slot` for `owner`; false when another has it, true also when the owner has it already. */
+/** Takes `slot` for `owner`, durably; false when another has it, true also when the owner has it already. */
 export async function claimIdSlot(paths: HostPaths, slot: number, owner: string): Promise<boolean> {
-  const path = join(paths.ids, String(slot))
+  const known = slotOwner(paths, slot)
+  if (known !== undefined) return known === owner
+  if (!(await takeSlot(paths, slot, owner))) return slotOwner(paths, slot) === owner
+  await syncDirectory(paths.ids)
+  return true
+}
+
+/** False when another has it. */
+async function takeSlot(paths: HostPaths, slot: number, owner: string): Promise<boolean> {
   try {
-    await symlink(owner, path)
-    await syncDirectory(paths.ids)
+    await addLink(paths.ids, String(slot), owner)
     return true
   } catch (error) {
-    if (errno(error) !== 'EEXIST') throw await writeError(path, error)
-    return slotOwner(paths, slot) === owner
+    if (errno(error) === 'EEXIST') return false
+    throw await writeError(join(paths.ids, String(slot)), error)
   }
 }
 
 /** Gives `slot` back, if it is still the owner's. Its ids must be in use nowhere. */
 export async function releaseIdSlot(paths: HostPaths, slot: number, owner: string): Promise<void> {
   if (slotOwner(paths, slot) !== owner) return
-  await ifMissing(unlink(join(paths.ids, String(slot))), undefined)
+  await removeLink(paths.ids, String(slot))
   await syncDirectory(paths.ids)
 }
 
@@ -83,24 +94,13 @@ export async function renameIdSlot(paths: HostPaths, slot: number, from: string,
 
 /** The owner of `slot`, or `undefined` when it is free. Synchronous: thousands are read in milliseconds that way. */
 export function slotOwner(paths: HostPaths, slot: number): string | undefined {
-  try {
-    return readlinkSync(join(paths.ids, String(slot)))
-  } catch (error) {
-    if (errno(error) === 'ENOENT') return undefined
-    throw error
-  }
+  return readLink(join(paths.ids, String(slot)))
 }
 
 /** Every slot that is taken. */
 export async function listIdSlots(paths: HostPaths): Promise<IdSlot[]> {
-  const slots = [...(await takenSlots(paths))].sort((a, b) => a - b)
-  return slots.flatMap(slot => {
-    const owner = slotOwner(paths, slot)
-    return owner === undefined ? [] : [{slot, owner}]
-  })
-}
-
-async function takenSlots(paths: HostPaths): Promise<Set<number>> {
-  const names = await ifMissing(readdir(paths.ids), [])
-  return new Set(names.filter(name => /^\d+$/.test(name)).map(Number))
+  return [...readLinks(paths.ids)]
+    .filter(([name]) => /^\d+$/.test(name))
+    .map(([name, owner]) => ({slot: Number(name), owner}))
+    .sort((a, b) => a.slot - b.slot)
 }

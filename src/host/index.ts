@@ -11,6 +11,7 @@ export {
   syncDirectory,
   type WriteOptions,
   writeFileAtomic,
+  writeNewFile,
 } from './atomic.ts'
 export {
   type Accounting,
@@ -38,6 +39,7 @@ export {
   parseVersion,
 } from './facts.ts'
 export {conflicts, type ForeignIds, foreignIdRanges, parseAccounts, parseSubordinate} from './foreign-ids.ts'
+export {Fresh} from './fresh.ts'
 export {
   claimIdSlot,
   type IdSlot,
@@ -49,6 +51,7 @@ export {
   slotRange,
   takeIdSlot,
 } from './ids.ts'
+export {addLink, forgetLinks, readLink, readLinks, removeLink} from './links.ts'
 export {holder, type Lock, type LockOptions, lockFile, lockServer} from './lock.ts'
 export {type Mount, mountOf, parseMounts, readMounts} from './mounts.ts'
 export {

@@ -1,5 +1,16 @@
-import {constants} from 'node:fs'
-import {type FileHandle, open, stat, unlink} from 'node:fs/promises'
+import {randomBytes} from 'node:crypto'
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  ftruncateSync,
+  openSync,
+  readSync,
+  statSync,
+  unlinkSync,
+  writeSync,
+} from 'node:fs'
+import {open} from 'node:fs/promises'
 import {dirname} from 'node:path'
 import process from 'node:process'
 
@@ -8,13 +19,15 @@ import {ExitCode, VpsError} from '../errors.ts'
 import {flock} from '../native/index.ts'
 import {throwIfAborted, pause as waitFor} from './abort.ts'
 import {makeDirectory} from './atomic.ts'
-import {ifMissing, writeError} from './errno.ts'
+import {errno, ifMissing, writeError} from './errno.ts'
 import {type HostPaths, serverPaths} from './paths.ts'
 import {type Progress, silent} from './progress.ts'
 
 /** An flock(2) held; the kernel gives it back if this process dies. */
 export interface Lock extends AsyncDisposable {
   readonly path: string
+  /** Nobody but this program has had it since this program had it last. */
+  readonly wasOurs: boolean
   /** Releases the lock and removes its file: for a thing that no longer exists. */
   remove(): Promise<void>
 }
@@ -30,6 +43,9 @@ export interface LockOptions {
   /** False: does not wait for another that has it. */
   readonly wait?: boolean | undefined
 }
+
+/** Tells this program from others, and from threads of it with modules of their own. */
+const OURS = randomBytes(8).toString('hex')
 
 const SAY_AFTER_MS = 300
 const LONGEST_PAUSE_MS = 25
@@ -61,10 +77,11 @@ export async function lockFile(
   const start = performance.now()
   let said = false
   for (let pause = 1; ; pause = Math.min(pause * 2, LONGEST_PAUSE_MS)) {
-    const handle = await tryLock(path)
-    if (handle !== undefined) {
-      await introduce(handle, verb, path)
-      return new HeldLock(path, handle)
+    const file = await tryLock(path)
+    if (file !== undefined) {
+      const wasOurs = textOf(file).endsWith(`\n${OURS}\n`)
+      await introduce(file, verb, path)
+      return new HeldLock(path, file, wasOurs)
     }
     if (wait === false) throw await busy(path, what)
     if (!said && performance.now() - start > SAY_AFTER_MS) {
@@ -87,7 +104,8 @@ export async function holder(path: string): Promise<string> {
   const file = await ifMissing(open(path, 'r'), undefined)
   if (file === undefined) return 'another command is at work on it'
   try {
-    const [, pid, verb] = /^(\d+) (.+)$/.exec((await file.readFile('utf8')).trim()) ?? []
+    const [first = ''] = (await file.readFile('utf8')).split('\n')
+    const [, pid, verb] = /^(\d+) (.+)$/.exec(first) ?? []
     return pid && verb ? `vps ${verb} (pid ${pid}) is at work on it` : 'another command is at work on it'
   } finally {
     await file.close()
@@ -96,56 +114,72 @@ export async function holder(path: string): Promise<string> {
 
 class HeldLock implements Lock {
   readonly path: string
-  #handle: FileHandle | undefined
+  readonly wasOurs: boolean
+  #file: number | undefined
 
-  constructor(path: string, handle: FileHandle) {
+  constructor(path: string, file: number, wasOurs: boolean) {
     this.path = path
-    this.#handle = handle
+    this.#file = file
+    this.wasOurs = wasOurs
   }
 
   async remove(): Promise<void> {
     // While we hold it: whoever waits sees that the name no longer leads to its file, and opens anew.
-    if (this.#handle !== undefined) await ifMissing(unlink(this.path), undefined)
+    if (this.#file !== undefined) removeFile(this.path)
     await this[Symbol.asyncDispose]()
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    const handle = this.#handle
-    this.#handle = undefined
-    await handle?.close()
+    const file = this.#file
+    this.#file = undefined
+    if (file !== undefined) closeSync(file)
+  }
+}
+
+function removeFile(path: string): void {
+  try {
+    unlinkSync(path)
+  } catch (error) {
+    if (errno(error) !== 'ENOENT') throw error
   }
 }
 
 /** The locked file, or `undefined` when another has it. */
-async function tryLock(path: string): Promise<FileHandle | undefined> {
-  const handle = await openLock(path)
+async function tryLock(path: string): Promise<number | undefined> {
+  const file = await openLock(path)
   let kept = false
   try {
-    kept = (await flock(handle.fd, 'exclusive', false)) && (await isStillAt(handle, path))
-    return kept ? handle : undefined
+    kept = (await flock(file, 'exclusive', false)) && isStillAt(file, path)
+    return kept ? file : undefined
   } finally {
-    if (!kept) await handle.close()
+    if (!kept) closeSync(file)
   }
 }
 
-async function openLock(path: string): Promise<FileHandle> {
+async function openLock(path: string): Promise<number> {
   try {
-    return await open(path, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o600)
+    return openSync(path, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o600)
   } catch (error) {
     throw await writeError(path, error)
   }
 }
 
-async function isStillAt(handle: FileHandle, path: string): Promise<boolean> {
-  const [held, named] = await Promise.all([handle.stat(), ifMissing(stat(path), undefined)])
+function isStillAt(file: number, path: string): boolean {
+  const held = fstatSync(file)
+  const named = statSync(path, {throwIfNoEntry: false})
   return named !== undefined && named.ino === held.ino && named.dev === held.dev
 }
 
+function textOf(file: number): string {
+  const buffer = Buffer.alloc(256)
+  return buffer.toString('utf8', 0, readSync(file, buffer, 0, buffer.length, 0))
+}
+
 /** Says in the file who we are. A full /run must not stop a verb: the text only helps those who wait. */
-async function introduce(handle: FileHandle, verb: string, path: string): Promise<void> {
+async function introduce(file: number, verb: string, path: string): Promise<void> {
   try {
-    await handle.truncate(0)
-    await handle.write(`${process.pid} ${verb}\n`, 0)
+    ftruncateSync(file, 0)
+    writeSync(file, `${process.pid} ${verb}\n${OURS}\n`, 0)
   } catch (error) {
     const failure = await writeError(path, error)
     if (failure.code !== 'NO_SPACE') throw failure

@@ -1,4 +1,4 @@
-import {readFile} from 'node:fs/promises'
+import {readFileSync} from 'node:fs'
 import process from 'node:process'
 import {ExitCode, VpsError} from '../errors.ts'
 
@@ -24,7 +24,7 @@ const NEEDED: Readonly<Record<string, number>> = {
 export async function readPrivilege(): Promise<Privilege> {
   return {
     euid: process.geteuid?.() ?? -1,
-    missing: missingCapabilities(await readFile('/proc/self/status', 'utf8')),
+    missing: missingCapabilities(readFileSync('/proc/self/status', 'utf8')),
   }
 }
 

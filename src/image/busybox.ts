@@ -40,7 +40,7 @@ async function findBusybox(): Promise<{program: Buffer; applets: string[]}> {
   for (const path of PLACES) {
     const program = await ifMissing(readFile(path), undefined)
     if (program === undefined) continue
-    if (isStatic(program)) return {program, applets: await appletsOf(path)}
+    if (isStatic(program)) return {program, applets: await knownApplets(path, program)}
     dynamic = path
   }
   const found = dynamic === undefined ? 'busybox is not installed' : `${dynamic} is not a static program`
@@ -48,6 +48,15 @@ async function findBusybox(): Promise<{program: Buffer; applets: string[]}> {
     exitCode: ExitCode.hostCannot,
     suggestions: ['apt-get install busybox-static'],
   })
+}
+
+/** What the last program said that was asked. */
+let last: {readonly program: Buffer; readonly applets: Promise<string[]>} | undefined
+
+async function knownApplets(path: string, program: Buffer): Promise<string[]> {
+  if (last?.program.equals(program)) return await last.applets
+  last = {program, applets: appletsOf(path)}
+  return await last.applets
 }
 
 /** Paths as busybox itself installs them; /usr/bin and /usr/sbin are kept apart from /bin and /sbin. */

@@ -10,10 +10,13 @@ import type {Loaded, Path} from '../definition/index.ts'
 import {ExitCode, VpsError} from '../errors.ts'
 import {
   errno,
+  Fresh,
+  forgetLinks,
   type HostConfig,
   type HostPaths,
   type Progress,
   storagePaths,
+  syncDirectory,
   writeFileAtomic,
 } from '../host/index.ts'
 import {type Address, formatRange, type Prefix, parseRange} from '../ip.ts'
@@ -53,9 +56,14 @@ export interface Claim {
 
 /**
  * Takes what the definition asks for and the server does not have yet. What it has beyond stays until `settle`.
+ * @param durable false: the caller flushes `HostPaths.addresses`
  * @throws VpsError NO_ADDRESS naming each key: exit 4 when others have them, else 2
  */
-export async function claimAddresses(context: AddressContext, claimant: Claimant): Promise<Claim> {
+export async function claimAddresses(
+  context: AddressContext,
+  claimant: Claimant,
+  durable = true,
+): Promise<Claim> {
   const {paths} = context
   const {name, storage} = claimant
   const known = fromCopy(context, claimant)
@@ -64,7 +72,8 @@ export async function claimAddresses(context: AddressContext, claimant: Claimant
   let before: readonly Holding[]
   let assignment: Assignment
   {
-    await using _lock = await lockAddresses(paths, 'take addresses', context.progress)
+    await using lock = await lockAddresses(paths, 'take addresses', context.progress)
+    if (!lock.wasOurs) forgetLinks(paths.addresses)
     before = listHoldings(paths)
     assignment = assignAnew(context, claimant, before)
     refuse(claimant, assignment)
@@ -74,6 +83,7 @@ export async function claimAddresses(context: AddressContext, claimant: Claimant
     const {take, move} = assignment
     undo.defer(async () => await releaseHoldings(paths, take))
     await takeHoldings(paths, take)
+    if (durable && take.length > 0) await syncDirectory(paths.addresses)
     await moveHoldings(paths, move)
     undo.move()
   }
@@ -138,7 +148,14 @@ function assignAnew(
   })
 }
 
+const addressesOfHost = new Fresh<Address[]>()
+
+/** Every link of every server is an interface of the host: the more there are, the longer it takes. */
 function hostAddresses(): Address[] {
+  return addressesOfHost.get('', readHostAddresses)
+}
+
+function readHostAddresses(): Address[] {
   return addressesOf(
     Object.values(networkInterfaces())
       .flatMap(list => list ?? [])

@@ -3,17 +3,19 @@
  * address is taken, so it is the allocation, and readlink(2) tells the owner without opening anything. In the name of a prefix its
  * slash is an underscore. Whoever takes holds `lockAddresses`, because prefixes may overlap; giving back needs no lock.
  */
-import {readdirSync, readlinkSync} from 'node:fs'
 import {rename, symlink, unlink} from 'node:fs/promises'
 import {join} from 'node:path'
 import {
-  errno,
+  addLink,
   type HostPaths,
   ifMissing,
   type Lock,
   lockFile,
   makeDirectory,
   type Progress,
+  readLink,
+  readLinks,
+  removeLink,
   syncDirectory,
   writeError,
 } from '../host/index.ts'
@@ -38,13 +40,26 @@ export async function lockAddresses(paths: Paths, verb: string, progress?: Progr
   })
 }
 
+/** What was parsed of the names of links: the same ones are listed again and again. */
+const parsed = new Map<string, Prefix | undefined>()
+const MOST_PARSED = 100_000
+
+function parseName(name: string): Prefix | undefined {
+  if (!parsed.has(name)) {
+    if (parsed.size >= MOST_PARSED) parsed.clear()
+    parsed.set(name, parseRange(name.replace('_', '/')))
+  }
+  return parsed.get(name)
+}
+
 /** Every address that any server has. Synchronous: thousands are read in milliseconds that way. */
 export function listHoldings(paths: Pick<HostPaths, 'addresses'>): Holding[] {
-  return namesIn(paths.addresses).flatMap(name => {
-    const range = parseRange(name.replace('_', '/'))
-    const owner = range === undefined ? undefined : readOwner(join(paths.addresses, name))
-    return range === undefined || owner === undefined ? [] : [{range, ...owner}]
-  })
+  const holdings: Holding[] = []
+  for (const [name, target] of readLinks(paths.addresses)) {
+    const range = parseName(name)
+    if (range !== undefined) holdings.push({range, ...ownerIn(target)})
+  }
+  return holdings
 }
 
 /** Whether it is still so, by one look. */
@@ -53,19 +68,17 @@ export function isHeld(paths: Pick<HostPaths, 'addresses'>, {range, server, link
   return owner?.server === server && owner.link === link
 }
 
-/** Takes what nobody has, under the lock. */
+/** Takes what nobody has, under the lock. Durable with a flush of `HostPaths.addresses`. */
 export async function takeHoldings(paths: Paths, holdings: readonly Holding[]): Promise<void> {
   if (holdings.length === 0) return
   await makeDirectory(paths.addresses, 0o700)
   for (const {range, server, link} of holdings) {
-    const path = pathOf(paths, range)
     try {
-      await symlink(`${server} ${link}`, path)
+      await addLink(paths.addresses, fileName(range), `${server} ${link}`)
     } catch (error) {
-      throw await writeError(path, error)
+      throw await writeError(pathOf(paths, range), error)
     }
   }
-  await syncDirectory(paths.addresses)
 }
 
 /** Gives back what is still that server's. */
@@ -75,8 +88,7 @@ export async function releaseHoldings(
 ): Promise<void> {
   if (holdings.length === 0) return
   for (const {range, server} of holdings) {
-    const path = pathOf(paths, range)
-    if (readOwner(path)?.server === server) await ifMissing(unlink(path), undefined)
+    if (readOwner(pathOf(paths, range))?.server === server) await removeLink(paths.addresses, fileName(range))
   }
   await syncDirectory(paths.addresses)
 }
@@ -114,15 +126,6 @@ async function rewrite(paths: Pick<HostPaths, 'addresses'>, {range, server, link
   }
 }
 
-function namesIn(directory: string): string[] {
-  try {
-    return readdirSync(directory)
-  } catch (error) {
-    if (errno(error) === 'ENOENT') return []
-    throw error
-  }
-}
-
 function pathOf(paths: Pick<HostPaths, 'addresses'>, range: Prefix): string {
   return join(paths.addresses, fileName(range))
 }
@@ -132,11 +135,11 @@ function fileName(range: Prefix): string {
 }
 
 function readOwner(path: string): Pick<Holding, 'server' | 'link'> | undefined {
-  try {
-    const [server = '', link = ''] = readlinkSync(path).split(' ')
-    return {server, link}
-  } catch (error) {
-    if (errno(error) === 'ENOENT' || errno(error) === 'EINVAL') return undefined // EINVAL: no symbolic link, so none of ours
-    throw error
-  }
+  const target = readLink(path)
+  return target === undefined ? undefined : ownerIn(target)
+}
+
+function ownerIn(target: string): Pick<Holding, 'server' | 'link'> {
+  const [server = '', link = ''] = target.split(' ')
+  return {server, link}
 }

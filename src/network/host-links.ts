@@ -3,7 +3,7 @@
  * mounted it).
  */
 import {readdirSync, readFileSync} from 'node:fs'
-import {errno} from '../host/index.ts'
+import {errno, Fresh} from '../host/index.ts'
 import type {LinkFacts} from './steps.ts'
 
 /** The largest packet, where nothing says so: that of Ethernet. */
@@ -13,9 +13,14 @@ const DEFAULT_MTU = 1500
 const RTF_UP = 1
 const RTF_REJECT = 0x200
 
-/** The interfaces of the host's default routes, that of IPv4 first, the best metric first. */
-export function uplinks(): string[] {
-  return [...new Set([...defaultRoutes4(), ...defaultRoutes6()])]
+const knownUplinks = new Fresh<readonly string[]>()
+
+/**
+ * The interfaces of the host's default routes, that of IPv4 first, the best metric first. They stand among the routes to all servers,
+ * so they are remembered for a moment.
+ */
+export function uplinks(): readonly string[] {
+  return knownUplinks.get('', () => [...new Set([...defaultRoutes4(), ...defaultRoutes6()])])
 }
 
 /** The MTU of links of which the definition says nothing. */
@@ -47,7 +52,7 @@ export function linkFacts(): LinkFacts {
 
 /** Columns: Iface Destination Gateway Flags RefCnt Use Metric Mask. proc_net_route(5) */
 function defaultRoutes4(): string[] {
-  return rowsOf('/proc/net/route')
+  return rowsOf('/proc/net/route', /^\S+\s+00000000\s/)
     .map(([name = '', destination, , flags = '0', , , metric = '0', mask]) => ({
       name,
       isDefault: destination === '00000000' && mask === '00000000',
@@ -61,7 +66,7 @@ function defaultRoutes4(): string[] {
 
 /** Columns: destination, its length, source, its length, next hop, metric, references, uses, flags, interface. */
 function defaultRoutes6(): string[] {
-  return rowsOf('/proc/net/ipv6_route')
+  return rowsOf('/proc/net/ipv6_route', /^0{32} 00 /)
     .map(([destination = '', length, , , , metric = '0', , , flags = '0', name = '']) => ({
       name,
       isDefault: length === '00' && /^0+$/.test(destination),
@@ -73,10 +78,10 @@ function defaultRoutes6(): string[] {
     .map(({name}) => name)
 }
 
-function rowsOf(file: string): string[][] {
+function rowsOf(file: string, wanted: RegExp): string[][] {
   return (readText(file) ?? '')
     .split('\n')
-    .filter(line => line !== '')
+    .filter(line => wanted.test(line))
     .map(line => line.trim().split(/\s+/))
 }
 

@@ -1,6 +1,6 @@
 import {join} from 'node:path'
 import {ExitCode, VpsError} from '../errors.ts'
-import {exists, findCgroup2, type HostPaths, readMounts} from '../host/index.ts'
+import {exists, Fresh, findCgroup2, type HostPaths, readMounts} from '../host/index.ts'
 
 /** Where this host's servers have their cgroups. */
 export interface CgroupPlace {
@@ -30,6 +30,12 @@ export interface Scope {
  * @throws VpsError HOST_CANNOT (exit 5) without a writable cgroup2
  */
 export async function cgroupPlace(paths: HostPaths): Promise<CgroupPlace> {
+  return await places.get(paths.root, () => findPlace(paths))
+}
+
+const places = new Fresh<Promise<CgroupPlace>>()
+
+async function findPlace(paths: HostPaths): Promise<CgroupPlace> {
   const found = await findCgroup2(await readMounts())
   if (!found?.writable) throw noCgroup2(found === null)
   const {mount, pure} = found

@@ -1,7 +1,8 @@
+import {statSync} from 'node:fs'
 import {readdir, readFile} from 'node:fs/promises'
 import {arch} from 'node:os'
 import {join} from 'node:path'
-import {type HostPaths, ifMissing, readMounts} from '../host/index.ts'
+import {Fresh, type HostPaths, ifMissing, readMounts} from '../host/index.ts'
 import {type Backing, findBacking} from './block-device.ts'
 import {type CgroupPlace, cgroupPlace} from './cgroup-place.ts'
 import {type ControllerFacts, controllerFacts} from './controllers.ts'
@@ -47,6 +48,24 @@ export async function resourceFacts(
   paths: HostPaths,
   storage: string,
   devices: readonly string[] = [],
+): Promise<ResourceFacts> {
+  // Servers whose storage is on one file system have one backing.
+  const device = statSync(storage, {throwIfNoEntry: false})?.dev
+  if (device === undefined || devices.length > 0) return await readFacts(paths, storage, devices)
+  const facts = await known.get(`${paths.root} ${device}`, () => readFacts(paths, storage, []))
+  const {path, problem} = facts.storage
+  return {
+    ...facts,
+    storage: {...facts.storage, path: storage, problem: problem?.replaceAll(path, storage) ?? null},
+  }
+}
+
+const known = new Fresh<Promise<ResourceFacts>>()
+
+async function readFacts(
+  paths: HostPaths,
+  storage: string,
+  devices: readonly string[],
 ): Promise<ResourceFacts> {
   const mounts = await readMounts()
   const cgroups = await cgroupPlace(paths)

@@ -9,6 +9,7 @@ import {
   releaseIdSlot,
   renameDurable,
   serverPaths,
+  syncDirectory,
   takeIdSlot,
   throwIfAborted,
   writeFileAtomic,
@@ -22,7 +23,7 @@ import {type HistoryOrigin, recordHistory} from './history.ts'
 import {creatingPath} from './journal.ts'
 import {parseOptions} from './parse-options.ts'
 import {type GeneratedPassword, provisionFiles} from './provision/index.ts'
-import {newRecord, writeRecord} from './record.ts'
+import {newRecord, writeNewRecord} from './record.ts'
 import {wrongState} from './session.ts'
 import type {Context} from './types.ts'
 
@@ -46,14 +47,14 @@ interface Draft {
 
 /**
  * Makes the server `name`, under its lock: its storage, its id range, its definition, and what that says is set up in it.
- * @returns passwords that were made for its users
+ * @returns passwords that were made for its users; its definition as it was read, if that was done where it stands now
  */
 export async function create(
   context: Context,
   name: string,
   {fleet, ...source}: CreateSource,
   origin: HistoryOrigin = {},
-): Promise<GeneratedPassword[]> {
+): Promise<{readonly generated: GeneratedPassword[]; readonly loaded: Loaded | undefined}> {
   const {paths, config, progress, signal} = context
   const off = () => throwIfAborted(signal, `create ${name}`)
   const files = serverPaths(paths, name)
@@ -73,11 +74,11 @@ export async function create(
   undo.defer(async () => await removeStorage(journal))
   await makeStorage(journal)
   const slot = undo.adopt(await takeIdSlot(paths, config, name), taken => releaseIdSlot(paths, taken, name))
-  await writeRecord(journal, newRecord(slot, image.id, fleet))
+  const record = await writeNewRecord(journal, newRecord(slot, image.id, fleet))
   if (!imageExists(paths, image.id))
     // removed by another command before our record said that we need it
     throw new VpsError('IMAGE_GONE', `image ${image.id} was just removed`, {suggestions: ['try again']})
-  const claim = await claimAddresses(context, {name, storage: journal, loaded: draft.loaded})
+  const claim = await claimAddresses(context, {name, storage: journal, loaded: draft.loaded}, false)
   undo.defer(claim.undo)
   off()
   await claim.settle()
@@ -90,8 +91,12 @@ export async function create(
   })
   if (draft.text !== undefined) {
     undo.defer(async () => await rm(files.definition, {force: true}))
-    await writeFileAtomic(files.definition, draft.text)
+    await writeFileAtomic(files.definition, draft.text, {sync: 'data'})
   }
+  await record.flushed
+  // All of it is there; once it is durable, the last rename makes it a server. See docs/decisions/0007-many-at-once.md
+  const changed = [journal, paths.servers, paths.ids, paths.definitions]
+  await Promise.all([...changed, ...(claim.grants.length > 0 ? [paths.addresses] : [])].map(syncDirectory))
   await renameDurable(journal, files.storage)
   undo.move()
   const file = draft.text === undefined ? files.definition : source.file
@@ -102,7 +107,7 @@ export async function create(
     ...origin,
   })
   happened(context, 'created', name, {template: draft.loaded.definition.template.name})
-  return generated
+  return {generated, loaded: draft.loaded.file === files.definition ? draft.loaded : undefined}
 }
 
 async function draftDefinition(paths: HostPaths, name: string, source: CreateSource): Promise<Draft> {
@@ -125,9 +130,11 @@ async function draftDefinition(paths: HostPaths, name: string, source: CreateSou
 
 async function newDefinition(paths: HostPaths, name: string, source: CreateSource): Promise<Draft> {
   const {text: original, file} = await sourceText(serverPaths(paths, name).definition, name, source)
-  const changes = [...nameChange(original, name, file), ...(source.set ?? [])]
+  const options = {file, name, ...parseOptions(paths)}
+  const read = parseDefinition(original, options)
+  const changes = [...nameChange(read, name), ...(source.set ?? [])]
   const text = changes.length === 0 ? original : editDefinition(original, changes).text
-  const loaded = parseDefinition(text, {file, name, ...parseOptions(paths)})
+  const loaded = changes.length === 0 ? read : parseDefinition(text, options)
   requireValid(loaded)
   return {loaded, text, directory: dirname(file)}
 }
@@ -160,7 +167,6 @@ function cannotRead(file: string, error: unknown): VpsError {
 }
 
 /** The name that was asked for wins over the one in the text, so that one file can make many servers. */
-function nameChange(text: string, name: string, file: string): Assignment[] {
-  const {definition} = parseDefinition(text, {file, name})
+function nameChange({definition}: Loaded, name: string): Assignment[] {
   return definition.name === name ? [] : [{path: 'name', value: name}]
 }

@@ -28,7 +28,7 @@ import {pause, resume} from './freeze.ts'
 import type {HistoryOrigin} from './history.ts'
 import {findLeftovers, leftoversCheck, repairAll, unseenLeftovers} from './leftovers.ts'
 import type {LimitOptions} from './limits.ts'
-import {type ListFilter, list, resolveNames, type Selection} from './list.ts'
+import {type ListFilter, list, resolveNames, type Selection, viewOne} from './list.ts'
 import {type LogOptions, logs} from './logs.ts'
 import {months, type ServerMonth} from './months.ts'
 import {checkNetwork, type NetworkDifference, networkChecks} from './network/check.ts'
@@ -140,9 +140,9 @@ export class Host {
   ): Promise<CreateReport> {
     const context = this.context(progress, signal)
     await using _session = await openSession(context, 'create', name)
-    const generated = await create(context, name, source, origin)
-    if (started) await start(context, name, {allowUnenforced})
-    return {...(await this.#view(name)), ...(generated.length > 0 && {generated})}
+    const {generated, loaded} = await create(context, name, source, origin)
+    if (started) await start(context, name, {allowUnenforced}, loaded)
+    return {...(await viewOne(this.paths, name, loaded)), ...(generated.length > 0 && {generated})}
   }
 
   /** Starts a server; with `wait`, returns when it says that it is up. */
@@ -416,9 +416,5 @@ export class Host {
     await using _session = await openSession(context, verb, name)
     requireServer(context, name)
     return await work()
-  }
-
-  async #view(name: string): Promise<ServerView> {
-    return await show(this.context(), name)
   }
 }

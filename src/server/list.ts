@@ -1,6 +1,7 @@
-import {serverName} from '../definition/index.ts'
+import {type Loaded, profilesIn, serverName} from '../definition/index.ts'
 import {ExitCode, VpsError} from '../errors.ts'
 import type {HostPaths} from '../host/index.ts'
+import {listHoldings} from '../network/index.ts'
 import {type RecentPressure, readPressures, recentPressure} from '../resources/index.ts'
 import {listDirectory, readJournals} from './journal.ts'
 import {readUnenforced} from './limits.ts'
@@ -8,7 +9,7 @@ import {holdingsByServer, linkViews} from './network/view.ts'
 import {type Run, type RunState, readRun} from './run-state.ts'
 import {fits, namesOf, narrows, type ServerFilter} from './select.ts'
 import {guestGroup} from './stop.ts'
-import {readSummaries, type Summary} from './summaries.ts'
+import {readSummaries, type Summary, summarise} from './summaries.ts'
 import {isRunLocked} from './supervisors.ts'
 import type {ServerView} from './types.ts'
 import {viewServer} from './view.ts'
@@ -44,6 +45,23 @@ export async function list(paths: HostPaths, filter: ListFilter = {}): Promise<S
     else views.push(view)
   }
   return narrows(filter) ? views.filter(view => fits(filter, view)) : views
+}
+
+/**
+ * The view of one server, however many there are.
+ * @param known its definition as it stands
+ */
+export async function viewOne(paths: HostPaths, name: string, known?: Loaded): Promise<ServerView> {
+  const summary = summarise(paths, name, profilesIn(paths.profiles), known)
+  const run = readRun(paths, name)
+  const own = listHoldings(paths).filter(({server}) => server === name)
+  const view = {
+    ...viewServer(name, summary, run),
+    links: linkViews(paths, name, summary, own),
+    unenforced: unenforcedKeys(paths, name, run),
+  }
+  if (view.state === 'crashed') return await settledView(paths, name, summary, view)
+  return run.kind === 'alive' ? {...view, pressure: pressureOf(run.state)} : view
 }
 
 function unenforcedKeys(paths: HostPaths, name: string, run: Run): string[] {

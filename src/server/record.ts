@@ -1,6 +1,13 @@
 import {randomUUID} from 'node:crypto'
 import {readFileSync, statSync} from 'node:fs'
-import {errno, type HostPaths, serverPaths, storagePaths, writeFileAtomic} from '../host/index.ts'
+import {
+  errno,
+  type HostPaths,
+  serverPaths,
+  storagePaths,
+  writeFileAtomic,
+  writeNewFile,
+} from '../host/index.ts'
 
 /** server.json: what vps chose for a server, kept apart from what the admin said in the definition. */
 export interface ServerRecord {
@@ -23,7 +30,19 @@ export function newRecord(slot: number, image: string, fleet?: string): ServerRe
 }
 
 export async function writeRecord(storage: string, record: ServerRecord): Promise<void> {
-  await writeFileAtomic(storagePaths(storage).record, `${JSON.stringify(record, null, 2)}\n`, {mode: 0o600})
+  await writeFileAtomic(storagePaths(storage).record, recordText(record), {mode: 0o600})
+}
+
+/** The first one of a server, in its journal, where half a record is none; see `writeNewFile`. */
+export async function writeNewRecord(
+  journal: string,
+  record: ServerRecord,
+): Promise<{readonly flushed: Promise<void>}> {
+  return await writeNewFile(storagePaths(journal).record, recordText(record), 0o600)
+}
+
+function recordText(record: ServerRecord): string {
+  return `${JSON.stringify(record, null, 2)}\n`
 }
 
 /** The record in a storage directory or journal; `undefined` when it is missing or not whole. */

@@ -1,6 +1,6 @@
 import {closeSync, existsSync, writeSync} from 'node:fs'
 import {mkdir} from 'node:fs/promises'
-import type {Definition} from '../definition/index.ts'
+import type {Definition, Loaded} from '../definition/index.ts'
 import {VpsError} from '../errors.ts'
 import {type HostPaths, serverPaths, throwIfAborted, writeError, writeFileAtomic} from '../host/index.ts'
 import {showImage} from '../image/index.ts'
@@ -47,11 +47,15 @@ export interface StartOptions extends LimitOptions {
 
 const READY_TIMEOUT_MS = 120_000
 
-/** Starts the server `name`, under its lock. A start that fails leaves nothing running and nothing mounted. */
+/**
+ * Starts the server `name`, under its lock. A start that fails leaves nothing running and nothing mounted.
+ * @param known its definition, when it was read under the same lock
+ */
 export async function start(
   context: Context,
   name: string,
   options: LimitOptions = {},
+  known?: Loaded,
 ): Promise<StartReport> {
   if (readRun(context.paths, name).kind === 'alive')
     throw wrongState(`server ${name} is running already`, `start it anew with \`vps restart ${name}\``)
@@ -74,7 +78,7 @@ function reasonOf(error: unknown): string {
 async function startStopped(context: Context, name: string, options: LimitOptions): Promise<StartReport> {
   const {paths, signal} = context
   await secureIds(context, name)
-  const loaded = await loadValid(context, name)
+  const loaded = known ?? (await loadValid(context, name))
   const generated = await provisionStopped(context, name, loaded.definition)
   await secureNetwork(context, name, loaded)
   await using sharing = sharesWithOthers(context, loaded.definition)

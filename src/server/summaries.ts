@@ -1,6 +1,12 @@
 import {readFileSync, statSync} from 'node:fs'
 import {basename, join} from 'node:path'
-import {type ProfileLookup, parseDefinition, profileFile, profilesIn} from '../definition/index.ts'
+import {
+  type Loaded,
+  type ProfileLookup,
+  parseDefinition,
+  profileFile,
+  profilesIn,
+} from '../definition/index.ts'
 import {type HostPaths, makeDirectory, serverPaths, writeFileAtomic} from '../host/index.ts'
 import {readRecord} from './record.ts'
 import {readText} from './run-state.ts'
@@ -113,15 +119,21 @@ function fileVersion(path: string): string {
   return found === undefined ? '-' : `${found.ino} ${found.size} ${found.mtimeMs}`
 }
 
-function summarise(paths: HostPaths, name: string, lookup: ProfileLookup): Summary {
+/** @param known the definition, if it was read already */
+export function summarise(
+  paths: HostPaths,
+  name: string,
+  lookup: ProfileLookup,
+  known?: Pick<Loaded, 'definition' | 'problems'>,
+): Summary {
   const {definition: file, exit: exitFile} = serverPaths(paths, name)
   const record = readRecord(paths, name)
   const [image, fleet] = [record?.image ?? null, record?.fleet ?? null]
   const exit = readText(exitFile)?.trim() || null
-  const text = readText(file)
+  const text = known === undefined ? readText(file) : ''
   if (text === undefined)
     return {...NOTHING, image, fleet, exit, problem: `its definition is missing: ${file}`}
-  const {definition, problems} = parseDefinition(text, {file, name, profiles: lookup})
+  const {definition, problems} = known ?? parseDefinition(text, {file, name, profiles: lookup})
   const profiles = definition.profiles.filter(profile => profile !== '')
   const error = problems.find(problem => problem.grade === 'error')
   if (error !== undefined) {

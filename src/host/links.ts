@@ -1,0 +1,121 @@
+/*
+ * Directories of symbolic links that are allocations, `ids` and `addresses`: the name is what is taken, the target says by whom. To know
+ * who has what means to read every link; a program that makes hundreds of servers knows most of them already.
+ */
+import {readdirSync, readlinkSync, statSync} from 'node:fs'
+import {symlink, unlink} from 'node:fs/promises'
+import {join} from 'node:path'
+import {errno, ifMissing} from './errno.ts'
+
+/** By name, what each link says. */
+export type Links = ReadonlyMap<string, string>
+
+interface Known {
+  /** Of the directory, after the last look or change of ours. */
+  readonly stamp: string
+  readonly links: Map<string, string>
+  readonly until: number
+}
+
+/** However sure it looks, after this long everything is read anew: kernels before 6.13 give two changes within one tick one time. */
+const BELIEVED_MS = 1000
+
+const known = new Map<string, Known>()
+
+/** The links in `directory`; none when it is missing. What others have changed since the last look is seen by the directory's time. */
+export function readLinks(directory: string): Links {
+  const last = known.get(directory)
+  const isYoung = last !== undefined && performance.now() < last.until
+  if (isYoung && changing.has(directory)) return last.links // but for the change, which is nobody's yet
+  const stamp = stampOf(directory)
+  if (isYoung && last.stamp === stamp) return last.links
+  const links = new Map<string, string>()
+  for (const name of namesIn(directory)) {
+    const target = readLink(join(directory, name))
+    if (target !== undefined) links.set(name, target)
+  }
+  known.set(directory, {stamp, links, until: performance.now() + BELIEVED_MS})
+  return links
+}
+
+/** Reads `directory` anew the next time, whatever its times are. */
+export function forgetLinks(directory: string): void {
+  known.delete(directory)
+}
+
+/** symlink(2) of a new name. @throws EEXIST, as it is the allocation */
+export async function addLink(directory: string, name: string, target: string): Promise<void> {
+  const add = async () => await symlink(target, join(directory, name))
+  await change(directory, add, links => links.set(name, target))
+}
+
+/** unlink(2); a missing one is fine. */
+export async function removeLink(directory: string, name: string): Promise<void> {
+  const remove = async () => await ifMissing(unlink(join(directory, name)), undefined)
+  await change(directory, remove, links => links.delete(name))
+}
+
+/** What one link says; `undefined` when it is missing or no symbolic link. */
+export function readLink(path: string): string | undefined {
+  try {
+    return readlinkSync(path)
+  } catch (error) {
+    if (['ENOENT', 'EINVAL'].includes(errno(error) ?? '')) return undefined
+    throw error
+  }
+}
+
+/** Changes of ours in each directory are made one after the other, so that each sees what the one before it did. */
+const changes = new Map<string, Promise<void>>()
+
+/** Where one is being made. */
+const changing = new Set<string>()
+
+async function change(
+  directory: string,
+  act: () => Promise<void>,
+  note: (links: Map<string, string>) => void,
+): Promise<void> {
+  const before = changes.get(directory) ?? Promise.resolve()
+  const own = before.catch(() => {}).then(() => changeNow(directory, act, note))
+  changes.set(directory, own)
+  try {
+    await own
+  } finally {
+    if (changes.get(directory) === own) changes.delete(directory)
+  }
+}
+
+/** What is known stays so, with a change of ours added, if it was true right before that. */
+async function changeNow(
+  directory: string,
+  act: () => Promise<void>,
+  note: (links: Map<string, string>) => void,
+): Promise<void> {
+  const last = known.get(directory)
+  const isTrue = last !== undefined && stampOf(directory) === last.stamp
+  if (!isTrue) known.delete(directory)
+  changing.add(directory)
+  try {
+    await act()
+  } finally {
+    changing.delete(directory)
+  }
+  if (!isTrue || known.get(directory) !== last) return
+  note(last.links)
+  known.set(directory, {...last, stamp: stampOf(directory)})
+}
+
+function stampOf(directory: string): string {
+  const found = statSync(directory, {throwIfNoEntry: false, bigint: true})
+  return found === undefined ? 'none' : `${found.dev} ${found.ino} ${found.mtimeNs} ${found.ctimeNs}`
+}
+
+function namesIn(directory: string): string[] {
+  try {
+    return readdirSync(directory)
+  } catch (error) {
+    if (errno(error) === 'ENOENT') return []
+    throw error
+  }
+}
