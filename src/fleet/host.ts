@@ -1,6 +1,7 @@
 import {Host, type HostOptions} from '../server/index.ts'
 import {type ApplyOptions, applyFleet} from './apply.ts'
 import {loadFleet} from './file/index.ts'
+import {checkFitOf, type FitRow} from './fit/index.ts'
 import type {PlanOptions} from './options.ts'
 import {planFleet} from './plan.ts'
 import type {ApplyReport} from './report.ts'
@@ -10,6 +11,11 @@ import type {FleetPlan} from './types.ts'
 export class FleetHost extends Host {
   static override async open(options: HostOptions = {}): Promise<FleetHost> {
     return new FleetHost(await Host.openContext(options))
+  }
+
+  /** Whether this host can hold `servers` servers in all: what they need against what there is. Changes nothing. */
+  async fit(servers: number): Promise<FitRow[]> {
+    return await checkFitOf(this.context(), servers)
   }
 
   /**

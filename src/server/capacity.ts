@@ -1,5 +1,11 @@
 import {existsSync} from 'node:fs'
-import {loadDefinition, parseDefinition, profileFile, requireValid} from '../definition/index.ts'
+import {
+  type Definition,
+  loadDefinition,
+  parseDefinition,
+  profileFile,
+  requireValid,
+} from '../definition/index.ts'
 import {ExitCode, VpsError} from '../errors.ts'
 import {
   type HostPaths,
@@ -60,14 +66,10 @@ const MOST_RESERVED = 0.95
 
 /** Adds up the definitions of all servers that were created, running or not. Takes no lock and changes nothing. */
 export async function capacity({paths, config}: Pick<Context, 'paths' | 'config'>): Promise<CapacityReport> {
-  const tenants: Tenant[] = []
-  const unread: string[] = []
-  for (const name of serverNames(paths)) {
-    if (!existsSync(serverPaths(paths, name).storage)) continue
-    const tenant = await readTenant(paths, name)
-    if (tenant === undefined) unread.push(name)
-    else tenants.push(tenant)
-  }
+  const {servers, unread} = await createdServers(paths)
+  const tenants = servers.map(
+    ({name, running, definition}): Tenant => ({name, running, resources: definition.resources}),
+  )
   const rows = compareCapacity(tenants, await hostCapacity(), config.overcommit)
   return {
     ok: rows.every(({state}) => state === 'ok'),
@@ -78,11 +80,33 @@ export async function capacity({paths, config}: Pick<Context, 'paths' | 'config'
   }
 }
 
-async function readTenant(paths: HostPaths, name: string): Promise<Tenant | undefined> {
+/** A server that was created, as its definition stands. */
+export interface CreatedServer {
+  readonly name: string
+  readonly running: boolean
+  readonly definition: Definition
+}
+
+/** All servers that were created, by name; `unread`: those whose definition can't be read or is invalid. */
+export async function createdServers(
+  paths: HostPaths,
+): Promise<{readonly servers: readonly CreatedServer[]; readonly unread: readonly string[]}> {
+  const servers: CreatedServer[] = []
+  const unread: string[] = []
+  for (const name of serverNames(paths)) {
+    if (!existsSync(serverPaths(paths, name).storage)) continue
+    const server = await readCreated(paths, name)
+    if (server === undefined) unread.push(name)
+    else servers.push(server)
+  }
+  return {servers, unread}
+}
+
+async function readCreated(paths: HostPaths, name: string): Promise<CreatedServer | undefined> {
   try {
     const options = {name, reserved: reservedTrees(paths), profiles: paths.profiles}
-    const {resources} = requireValid(await loadDefinition(serverPaths(paths, name).definition, options))
-    return {name, running: readRun(paths, name).kind === 'alive', resources}
+    const definition = requireValid(await loadDefinition(serverPaths(paths, name).definition, options))
+    return {name, running: readRun(paths, name).kind === 'alive', definition}
   } catch (error) {
     if (error instanceof VpsError) return undefined
     throw error

@@ -3,7 +3,13 @@
  * on disk (server.json, journals, summaries) and speaks to supervisors; how a start is done is the launch room's.
  */
 export type {AttachOptions} from './attach.ts'
-export type {CapacityReport, SplitOptions, SplitReport} from './capacity.ts'
+export {
+  type CapacityReport,
+  type CreatedServer,
+  createdServers,
+  type SplitOptions,
+  type SplitReport,
+} from './capacity.ts'
 export {type Assignment, replaceDefinition} from './change.ts'
 export {type CreateSource, create} from './create.ts'
 export {destroy} from './destroy.ts'
