@@ -60,7 +60,7 @@ export async function start(
   if (readRun(context.paths, name).kind === 'alive')
     throw wrongState(`server ${name} is running already`, `start it anew with \`vps restart ${name}\``)
   try {
-    const report = await startStopped(context, name, options)
+    const report = await startStopped(context, name, options, known)
     happened(context, 'started', name, {pid: report.pid})
     return report
   } catch (error) {
@@ -75,7 +75,12 @@ function reasonOf(error: unknown): string {
   return error.cause === undefined ? error.message : `${error.message}: ${reasonOf(error.cause)}`
 }
 
-async function startStopped(context: Context, name: string, options: LimitOptions): Promise<StartReport> {
+async function startStopped(
+  context: Context,
+  name: string,
+  options: LimitOptions,
+  known: Loaded | undefined,
+): Promise<StartReport> {
   const {paths, signal} = context
   await secureIds(context, name)
   const loaded = known ?? (await loadValid(context, name))
