@@ -2,6 +2,7 @@
  * Makes one server what it shall be, under its lock. What has to be done is found out anew there: the plan is for people, and a
  * repeated apply, or one that follows a kill -9, does what is left and nothing twice.
  */
+import type {Loaded} from '../definition/index.ts'
 import {ExitCode, VpsError} from '../errors.ts'
 import {serverPaths, writeFileAtomic} from '../host/index.ts'
 import {
@@ -48,9 +49,10 @@ export async function converge(
   const wasCutOff = session.repaired.length > 0
   if (definitionKey !== 'any' && now !== definitionKey && !wasCutOff) throw changedMeanwhile(context, name)
   const done: Step[] = []
+  const aim: Aim = {target, source}
   for (const step of difference(present, target, mayRestart).steps) {
     onStep(step)
-    await take(context, name, {target, source}, step)
+    await take(context, name, aim, step)
     done.push(step)
   }
   return done
@@ -59,10 +61,13 @@ export async function converge(
 interface Aim {
   readonly target: Target
   readonly source: string | undefined
+  /** The definition, once it was read to make the server of it. */
+  made?: Loaded | undefined
 }
 
-async function take(context: Context, name: string, {target, source}: Aim, step: Step): Promise<void> {
+async function take(context: Context, name: string, aim: Aim, step: Step): Promise<void> {
   const {paths} = context
+  const {target, source} = aim
   const origin: HistoryOrigin = {verb: 'apply', ...(source !== undefined && {source})}
   if (target.kind === 'absent') {
     await destroy(context, name, true)
@@ -72,7 +77,8 @@ async function take(context: Context, name: string, {target, source}: Aim, step:
     case 'adopt':
       return await adopt(context, name, target)
     case 'create':
-      return await make(context, name, target, origin)
+      aim.made = await make(context, name, target, origin)
+      return
     case 'change':
       await write(context, name, target.text, origin)
       return
@@ -84,7 +90,7 @@ async function take(context: Context, name: string, {target, source}: Aim, step:
       return
     case 'start': {
       if (standingOf(paths, name).run.kind === 'alive') await stop(context, name, {}) // it is just ending
-      await start(context, name)
+      await start(context, name, {}, aim.made)
       return
     }
   }
@@ -106,9 +112,10 @@ async function make(
   name: string,
   {text, fleet}: Wanted,
   origin: HistoryOrigin,
-): Promise<void> {
+): Promise<Loaded | undefined> {
   const isDefined = standingOf(context.paths, name).text !== undefined
-  await create(context, name, {...(!isDefined && {definitionText: text}), fleet}, origin)
+  const {loaded} = await create(context, name, {...(!isDefined && {definitionText: text}), fleet}, origin)
+  return loaded
 }
 
 /** A server that has lost its definition gets it back. */

@@ -4,13 +4,13 @@
 import type {Definition} from '../../definition/index.ts'
 
 /** A server that there is to be. */
-export interface PlannedServer {
+export interface ServerToFit {
   readonly name: string
   readonly definition: Definition
 }
 
 /** A server that is to be there, and what there is of it already. */
-export interface CountedServer extends PlannedServer {
+export interface CountedServer extends ServerToFit {
   readonly created: boolean
   readonly running: boolean
 }
@@ -24,14 +24,14 @@ export interface Use {
   readonly plain: number
 }
 
-export function isSystem({definition}: PlannedServer): boolean {
+export function isSystem({definition}: ServerToFit): boolean {
   return (
     definition.init === 'auto' || (typeof definition.init === 'string' && definition.init.startsWith('/'))
   )
 }
 
 /** The sum over `servers`. */
-export function sumOf(servers: readonly PlannedServer[], {system, plain}: Use): number {
+export function sumOf(servers: readonly ServerToFit[], {system, plain}: Use): number {
   return servers.reduce((sum, server) => sum + (isSystem(server) ? system : plain), 0)
 }
 
@@ -59,6 +59,6 @@ function poolsOf(word: string, defaults: Parameters<typeof addressesWanted>[1]):
 }
 
 /** The network links whose ends the host has. */
-export function linksOf({definition: {network}}: PlannedServer): number {
+export function linksOf({definition: {network}}: ServerToFit): number {
   return network.mode === 'links' ? network.links.length : 0
 }

@@ -15,7 +15,7 @@ import {formatRange, parseRange, sizeOf} from '../../ip.ts'
 import {listHoldings} from '../../network/index.ts'
 import {compareCapacity, hostCapacity} from '../../resources/capacity/index.ts'
 import {type CreatedServer, createdServers} from '../../server/index.ts'
-import {addressesWanted, type CountedServer, type PlannedServer, sumOf} from './demand.ts'
+import {addressesWanted, type CountedServer, type ServerToFit, sumOf} from './demand.ts'
 import {readDisk, readGroups, readKernelFacts} from './facts.ts'
 import {kernelRows} from './kernel.ts'
 import {type FitRow, row} from './row.ts'
@@ -37,7 +37,7 @@ export interface FitOptions {
  */
 export async function checkFit(
   host: Host,
-  planned: readonly PlannedServer[],
+  planned: readonly ServerToFit[],
   {removed = []}: FitOptions = {},
 ): Promise<FitRow[]> {
   const {servers: present} = await createdServers(host.paths)
@@ -62,7 +62,7 @@ function usualDefinition(): Definition {
 }
 
 function counted(
-  planned: readonly PlannedServer[],
+  planned: readonly ServerToFit[],
   present: readonly CreatedServer[],
   removed: readonly string[],
 ): CountedServer[] {
