@@ -6,6 +6,7 @@
 #include "environment.h"
 #include "pty.h"
 #include "say.h"
+#include "script.h"
 #include "signals.h"
 
 #include <errno.h>
@@ -27,6 +28,18 @@ static void become_server_root(const struct entry *entry)
         /* One that belongs to the server; where its quota of keys is used up, the one from outside serves. */
         (void)confine_keyring();
         (void)umask(022);
+}
+
+/* Copied, so that no file of the host's comes in and no two servers share one. */
+static void take_script(const struct entry *entry)
+{
+        static char path[SCRIPT_PATH];
+        int error = script_copy(path);
+
+        if (error)
+                give_up(entry, EXIT_ATTACH, -error, "cannot hand the script to server %s",
+                        entry->request->name);
+        entry->request->argv[entry->request->script] = path;
 }
 
 static void take_terminal(const struct entry *entry)
@@ -170,6 +183,8 @@ _Noreturn void become_command(const struct entry *entry)
         become_server_root(entry);
         if (request->tty)
                 take_terminal(entry);
+        if (request->script)
+                take_script(entry);
         find_account(entry, &account);
         own_streams(entry, &account);
         environ = environment_make(request, &account);

@@ -6,6 +6,7 @@
 #include "fds.h"
 #include "inheritance.h"
 #include "say.h"
+#include "script.h"
 #include "syscalls.h"
 
 #include <errno.h>
@@ -33,7 +34,7 @@ void give_up(const struct entry *entry, int status, int error, const char *forma
 /* The command's streams in place of the admin's; nothing else comes along. */
 static int change_descriptors(const struct entry *entry)
 {
-        int keep[] = {0, 1, 2, entry->channel, entry->target->pidfd};
+        int keep[] = {0, 1, 2, entry->channel, entry->target->pidfd, entry->request->script ? SCRIPT_FD : -1};
         int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
         if (null < 0)

@@ -232,7 +232,8 @@ static int exit_status(const struct session *session)
                 return WEXITSTATUS(session->status);
         if (WTERMSIG(session->status) == SIGKILL && target_ends(&session->target, CHILD_OF_SERVER_MS))
                 say("server %s has stopped", session->request->name);
-        return EXIT_SIGNAL + WTERMSIG(session->status);
+        return session->request->as_signalled ? -WTERMSIG(session->status)
+                                              : EXIT_SIGNAL + WTERMSIG(session->status);
 }
 
 /* What never came to run must not be left behind: reap the joiner and a command that gave up. */

@@ -4,7 +4,8 @@
 
 #include "request.h"
 
-/* Runs it to its end; what vps-attach shall exit with. */
+/* Runs it to its end; what vps-attach shall exit with, or the negative number of the signal it shall end by.
+ */
 int exec_command(const struct request *request);
 
 #endif

@@ -26,6 +26,8 @@ static const struct {
         {"tty", FLAG, offsetof(struct request, tty)},
         {"login", FLAG, offsetof(struct request, login)},
         {"nohup", FLAG, offsetof(struct request, ignore_hangup)},
+        {"as-signalled", FLAG, offsetof(struct request, as_signalled)},
+        {"script", NUMBER, offsetof(struct request, script)},
         {"escape", NUMBER, offsetof(struct request, escape)},
         {"id-base", ID, offsetof(struct request, id_base)},
 };
@@ -104,9 +106,19 @@ static int read_words(struct request *request)
         return -EBADMSG; /* cut off: no end */
 }
 
+static bool has_argument(const struct request *request, int index)
+{
+        for (int i = 0; i <= index; i++)
+                if (!request->argv[i])
+                        return false;
+        return true;
+}
+
 /* What each mode can't do without. */
 static int check(const struct request *request)
 {
+        if (request->script && !has_argument(request, request->script))
+                return -EBADMSG;
         if (strcmp(request->mode, "console") == 0)
                 return request->socket[0] ? 0 : -EBADMSG;
         if (strcmp(request->mode, "exec") != 0)

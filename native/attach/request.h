@@ -1,4 +1,4 @@
-/* What TypeScript asks for: the words at descriptor 3.
+/* What TypeScript asks for: the words at descriptor 3, and a script at descriptor 4 if they name one.
  *
  *   vps-attach 1
  *   set KEY VALUE …   see `keys` in request.c
@@ -30,9 +30,11 @@ struct request {
         bool tty;
         bool login;
         bool ignore_hangup; /* the caller runs us under nohup (Node forgets that) */
-        int escape;         /* console: the byte that detaches */
-        char **env;         /* NULL-terminated */
-        char **argv;        /* NULL-terminated */
+        bool as_signalled;  /* a command that a signal ended: we end by the same signal, not with 128+n */
+        int script;  /* 1…: the argument that becomes the path of the script at descriptor 4; 0: none */
+        int escape;  /* console: the byte that detaches */
+        char **env;  /* NULL-terminated */
+        char **argv; /* NULL-terminated */
 };
 
 /* Reads and checks a request. 0, or a negative errno: EBADMSG when it makes no sense. */

@@ -3,6 +3,7 @@
  * would change, applying it, and the order in which servers start and stop; what one server needs is the server room's.
  */
 export type {ApplyOptions} from './apply.ts'
+export {type BulkOptions, type BulkOutcome, forEachServer} from './bulk.ts'
 export {checkFit, type FitRow, type FitUnit, type ServerToFit, sysctlText} from './fit/index.ts'
 export {FleetHost} from './host.ts'
 export type {PlanOptions} from './options.ts'

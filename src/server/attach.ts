@@ -22,13 +22,17 @@ export interface AttachOptions {
   readonly login?: boolean | undefined
   /** The caller ignores SIGHUP, as nohup(1) makes it: the command goes on when the caller's terminal hangs up. */
   readonly ignoreHangup?: boolean | undefined
+  /** A command that a signal ended: vps-attach ends by the same one, not with 128+n. */
+  readonly asSignalled?: boolean | undefined
+  /** The word of `argv` that becomes the path of the script at descriptor 4. */
+  readonly scriptIndex?: number | undefined
 }
 
 /** What vps-attach is told to run a command in the running server `name`. Takes no lock: it checks init by a pidfd. */
 export async function attachWords(
   context: Pick<Context, 'paths'>,
   name: string,
-  {argv, user, env = {}, cwd, tty, login, ignoreHangup}: AttachOptions,
+  {argv, user, env = {}, cwd, tty, login, ignoreHangup, asSignalled, scriptIndex}: AttachOptions,
 ): Promise<Buffer> {
   await requirePrivilege(`run a command in ${name}`)
   const state = attachable(context, name)
@@ -40,6 +44,8 @@ export async function attachWords(
     tty: tty ? '1' : '0',
     login: login ? '1' : '0',
     nohup: ignoreHangup ? '1' : '0',
+    ...(asSignalled ? {'as-signalled': '1'} : {}),
+    ...(scriptIndex === undefined ? {} : {script: String(scriptIndex)}),
     ...(user === undefined ? {} : {user}),
     ...(cwd === undefined ? {} : {cwd}),
   }

@@ -24,6 +24,7 @@ import {
 import {type Assignment, replaceDefinition, set} from './change.ts'
 import {type CreateSource, create} from './create.ts'
 import {destroy} from './destroy.ts'
+import {type ExecOptions, type ExecResult, exec, runScript} from './exec.ts'
 import {pause, resume} from './freeze.ts'
 import type {HistoryOrigin} from './history.ts'
 import {findLeftovers, leftoversCheck, repairAll, unseenLeftovers} from './leftovers.ts'
@@ -46,6 +47,7 @@ import {
 } from './profiles.ts'
 import {rename} from './rename.ts'
 import {restart} from './restart.ts'
+import type {Script} from './script.ts'
 import {isServer, openSession, requireServer} from './session.ts'
 import {show} from './show.ts'
 import {type StartOptions, start, waitReady} from './start.ts'
@@ -304,6 +306,20 @@ export class Host {
   /** Writes a profile that divides this host into equal servers. */
   async splitCapacity(options: SplitOptions): Promise<SplitReport> {
     return await splitCapacity(this.context(), options)
+  }
+
+  /** Runs a command in a running server, beside this process; returns how it ended and what it said. */
+  async exec(name: string, options: ExecOptions & VerbOptions): Promise<ExecResult> {
+    return await exec(this.context(options.progress, options.signal), name, options)
+  }
+
+  /** Runs a script of the host's in a running server, by the interpreter of its first line; nothing of it stays there. */
+  async runScript(
+    name: string,
+    script: Script,
+    options: Omit<ExecOptions, 'argv'> & VerbOptions & {readonly args?: readonly string[] | undefined} = {},
+  ): Promise<ExecResult> {
+    return await runScript(this.context(options.progress, options.signal), name, script, options)
   }
 
   /** For `execAttach`: runs a command in a running server. */

@@ -13,6 +13,7 @@ export {
 export {type Assignment, replaceDefinition} from './change.ts'
 export {type CreateSource, create} from './create.ts'
 export {destroy} from './destroy.ts'
+export type {ExecOptions, ExecResult, OutputStream} from './exec.ts'
 export {StartFault} from './fault.ts'
 export {
   type HistoryEntry,
@@ -33,6 +34,7 @@ export type {EffectiveDefinition, ProfileDetails, ProfileView} from './profiles.
 export type {GeneratedPassword} from './provision/index.ts'
 export {readRecord, type ServerRecord, writeRecord} from './record.ts'
 export {restart} from './restart.ts'
+export type {Script} from './script.ts'
 export type {ServerFilter} from './select.ts'
 export {openSession, type Session, wrongState} from './session.ts'
 export {

@@ -30,7 +30,7 @@ export const commandGroups: readonly {readonly title: string; readonly commands:
     title: 'Network',
     commands: ['network:list', 'network:addresses', 'network:show', 'network:firewall', 'network:check'],
   },
-  {title: 'Inside a server', commands: ['enter', 'exec', 'run', 'console', 'logs']},
+  {title: 'Inside servers', commands: ['enter', 'exec', 'runscript', 'run', 'console', 'logs']},
   {title: 'Definitions', commands: ['set', 'edit', 'validate', 'schema', 'profile:list', 'profile:show']},
   {
     title: 'Templates and images',

@@ -3,6 +3,8 @@
  * errors, JSON, help and shell completion. Imported by commands and by bin/main.ts only.
  */
 export {type AttachChild, becomeAttach, environmentOf, spawnAttach} from './attach.ts'
+export {BulkCommand, type BulkFlags, type BulkRun, bulkFlags} from './bulk-command.ts'
+export {type BulkOutput, bulkOutput, type CommandResult} from './bulk-output.ts'
 export {capacityTable} from './capacity-table.ts'
 export {type Change, changeText} from './change.ts'
 export {forbidColor, type Paint, paintFor, plain, type Style} from './color.ts'
