@@ -30,6 +30,7 @@ export {
   originAt,
   originOf,
   originOfValue,
+  type Place,
   type Provenance,
   parseSource,
   placeOf,

@@ -72,7 +72,7 @@ export class Filler {
   #usesOf(node: Node): ReadonlySet<string> | undefined {
     if (isScalar(node)) {
       const parts = this.#partsOf(node)
-      return parts && new Set(parts.flatMap(part => (part.kind === 'variable' ? part.name : [])))
+      return parts && new Set(parts.flatMap(namesIn))
     }
     const below = isAlias(node)
       ? [this.#targets.get(node)]
@@ -218,9 +218,11 @@ function fillText(
   for (const part of parts) {
     if (part.kind === 'text') add(part.text)
     else if (part.kind === 'escape') add('${')
-    else if (part.kind === 'secret' && directory !== undefined)
-      text += part.from === 'file' ? `\${file:${resolve(directory, part.what)}}` : part.written
-    else {
+    else if (part.kind === 'secret' && directory !== undefined) {
+      const written = secretText(part, {scope, report, ...(lenient ? {lenient} : {})}, node, directory)
+      if (written === undefined) failed = true
+      else text += written
+    } else {
       const value = part.kind === 'variable' ? scope.value(part.name) : undefined
       const says = value?.text || (part.kind === 'variable' ? part.fallback : undefined)
       if (value?.text) from ??= value.from
@@ -237,6 +239,34 @@ function fillText(
     return {text, from, failed: true}
   }
   return {text, from, failed}
+}
+
+/** A reference with the variables in it filled in; undefined when that could not be. */
+function secretText(
+  {from, what}: Extract<Part, {kind: 'secret'}>,
+  options: FillOptions,
+  node: Node,
+  directory: string,
+): string | undefined {
+  // Which of the files of a directory, a value may say; which directory, it may not.
+  for (const part of what) {
+    const value = part.kind === 'variable' ? options.scope.value(part.name) : undefined
+    const isTenants = part.kind === 'variable' && options.scope.isOwn(part.name)
+    if (!value || !isTenants || (!value.text.includes('/') && value.text !== '..' && value.text !== '.'))
+      continue
+    const message = 'a value in the name of a secret must be a single word without a slash'
+    options.report(node, '', message, undefined, value)
+    return undefined
+  }
+  const {text, failed} = fillText(what, options, node, undefined)
+  if (failed) return undefined
+  return from === 'file' ? `\${file:${resolve(directory, text)}}` : `\${env:${text}}`
+}
+
+/** The variables that a part uses. */
+function namesIn(part: Part): readonly string[] {
+  if (part.kind === 'secret') return part.what.flatMap(namesIn)
+  return part.kind === 'variable' ? [part.name] : []
 }
 
 function complain(

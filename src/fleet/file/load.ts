@@ -1,11 +1,12 @@
 import process from 'node:process'
 import {Commons, DefinitionWriter, originOfValue, type Problem, profilesIn} from '../../definition/index.ts'
 import {type HostPaths, reservedTrees} from '../../host/index.ts'
+import {type Claimant, checkClashes} from './clashes.ts'
 import {expand, type Instance} from './expand.ts'
 import {InvalidFleet, Problems, placeText} from './problems.ts'
 import {Profiles} from './profiles.ts'
 import {MAX_SERVERS} from './schema.ts'
-import {type BuildOptions, buildServer, type FleetServer} from './server.ts'
+import {type BuildOptions, type BuiltServer, buildServer, type FleetServer} from './server.ts'
 import {type FleetFile, readFleetFiles} from './sources.ts'
 import type {Table} from './table.ts'
 import {Variables} from './variables.ts'
@@ -95,7 +96,7 @@ function serversOf(
   problems: Problems,
 ): FleetServer[] {
   const tables = new Map<string, Table | undefined>()
-  const servers = new Map<string, {instance: Instance; server: FleetServer}>()
+  const servers = new Map<string, {instance: Instance; built: BuiltServer}>()
   for (const file of files) {
     for (const item of file.servers) {
       if (item === undefined) continue
@@ -103,14 +104,22 @@ function serversOf(
         const first = servers.get(instance.name)
         if (first) reportTwice(instance, first.instance, problems)
         else {
-          const {server, problems: found} = buildServer(instance, options)
-          servers.set(instance.name, {instance, server})
-          problems.ofServer(instance, found)
+          const built = buildServer(instance, options)
+          servers.set(instance.name, {instance, built})
+          problems.ofServer(instance, built.problems)
         }
       }
     }
   }
-  return [...servers.values()].map(({server}) => server)
+  const all = [...servers.values()]
+  checkClashes(all.map(claimantOf), problems)
+  return all.map(({built}) => built.server)
+}
+
+function claimantOf({instance, built}: {instance: Instance; built: BuiltServer}): Claimant {
+  const {definition, state} = built.server
+  const place = instance.row ?? instance.place
+  return {whose: instance, definition, state, place, problemAt: built.problemAt}
 }
 
 function reportTwice(instance: Instance, first: Instance, problems: Problems): void {

@@ -6,6 +6,7 @@ import {
   count,
   type Origin,
   originAt,
+  type Place,
   type Problem,
   placeOf,
   renderProblems,
@@ -93,6 +94,34 @@ export function reportIn(source: Source, add: (problem: Problem) => void): Repor
       length: isInside ? words.length : place.length,
       ...(suggestion === undefined ? {} : {suggestion}),
       ...(value?.from ? {from: value.from} : {}),
+    })
+  }
+}
+
+/** What could not be filled in, and what therefore says nothing more about the rest. */
+export class Gaps {
+  readonly problems: Problem[] = []
+  readonly report: Report
+  readonly #places: Place[] = []
+  readonly #source: Source
+
+  constructor(source: Source) {
+    this.#source = source
+    const report = reportIn(source, problem => this.problems.push(problem))
+    this.report = (node, ...words) => {
+      const place = placeOf(node)
+      if (place) this.#places.push(place)
+      report(node, ...words)
+    }
+  }
+
+  /** Problems without those of what encloses a gap: that a value is missing there is known. */
+  without(problems: readonly Problem[]): readonly Problem[] {
+    if (this.#places.length === 0) return problems
+    return problems.filter(({origin, length = 1}) => {
+      if (origin.file !== this.#source.file) return true
+      const offset = (this.#source.lines.lineStarts[origin.line - 1] ?? 0) + origin.column - 1
+      return !this.#places.some(gap => offset < gap.offset && gap.offset + gap.length <= offset + length)
     })
   }
 }

@@ -20,7 +20,7 @@ import {
 } from '../../definition/index.ts'
 import {nearest} from '../../nearest.ts'
 import type {FillOptions} from './fill.ts'
-import {type Problems, placeText, reportIn} from './problems.ts'
+import {Gaps, type Problems, placeText, reportIn} from './problems.ts'
 import {fleetProfileSchema} from './schema.ts'
 import type {Scope} from './scope.ts'
 import type {FleetFile} from './sources.ts'
@@ -248,13 +248,17 @@ export class Profiles {
 }
 
 function read({file, node}: Profile, options: Omit<FillOptions, 'report'>): ReadLayer {
-  const problems: Problem[] = []
-  const report = reportIn(file.source, problem => problems.push(problem))
-  const root = file.filler.fill(node, {...options, report})
+  const gaps = new Gaps(file.source)
+  const root = file.filler.fill(node, {...options, report: gaps.report})
   const source: Source = {...file.source, root}
   const reader = new Reader(source, {whole: 'the profile'})
   const {extends: _, ...values} = (reader.read(fleetProfileSchema, root, []) ?? {}) as Values
-  return {source, values, problems: [...problems, ...reader.problems], missing: reader.missing}
+  return {
+    source,
+    values,
+    problems: [...gaps.problems, ...gaps.without(reader.problems)],
+    missing: reader.missing,
+  }
 }
 
 function placeOfProfile({file, name}: Profile) {

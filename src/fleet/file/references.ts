@@ -9,12 +9,17 @@ export type Part =
   | {readonly kind: 'escape'}
   /** `${name}`, or `${name:-fallback}` for where the variable says nothing. */
   | {readonly kind: 'variable'; readonly written: string; readonly name: string; readonly fallback?: string}
-  /** `${file:PATH}`, `${env:NAME}` */
-  | {readonly kind: 'secret'; readonly written: string; readonly from: 'file' | 'env'; readonly what: string}
+  /** `${file:PATH}`, `${env:NAME}`, perhaps with variables in it: `${file:keys/${name}}`. */
+  | {
+      readonly kind: 'secret'
+      readonly written: string
+      readonly from: 'file' | 'env'
+      readonly what: readonly Part[]
+    }
   /** What is no reference, and why. */
   | {readonly kind: 'wrong'; readonly written: string; readonly says: string}
 
-const REFERENCE = /\$\$\{|\$\{([^{}\n]*)\}|\$\{/g
+const REFERENCE = /\$\$\{|\$\{((?:file|env):(?:\$\{[^{}\n]*\}|[^{}\n])*|[^{}\n]*)\}|\$\{/g
 
 /** Takes a text apart; undefined when there is nothing in it to be filled in. */
 export function partsOf(text: string): readonly Part[] | undefined {
@@ -38,7 +43,8 @@ function partOf(written: string, inner: string | undefined): Part {
     const [, from, what = ''] = secret
     if (what === '')
       return {kind: 'wrong', written, says: `${written} names no ${from === 'env' ? 'variable' : 'file'}`}
-    return {kind: 'secret', written, from: from as 'file' | 'env', what}
+    const parts = partsOf(what) ?? [{kind: 'text', text: what}]
+    return {kind: 'secret', written, from: from as 'file' | 'env', what: parts}
   }
   const at = inner.indexOf(':-')
   const name = (at < 0 ? inner : inner.slice(0, at)).trim()

@@ -22,8 +22,9 @@ import {
   stillMissing,
   type Values,
 } from '../../definition/index.ts'
+import type {Claimant} from './clashes.ts'
 import type {Instance} from './expand.ts'
-import {reportIn} from './problems.ts'
+import {Gaps} from './problems.ts'
 import type {Profiles} from './profiles.ts'
 import {entrySchema} from './schema.ts'
 
@@ -50,19 +51,27 @@ export interface BuildOptions {
   readonly writer: DefinitionWriter
 }
 
+export interface BuiltServer {
+  readonly server: FleetServer
+  readonly problems: readonly Problem[]
+  /** Says something about the value at a path. */
+  readonly problemAt: Claimant['problemAt']
+}
+
 /** Makes a server, and says what is wrong with it. */
 export function buildServer(
   instance: Instance,
   {fleet, profiles, reserved, commons, writer}: BuildOptions,
-): {server: FleetServer; problems: Problem[]} {
+): BuiltServer {
   const {file, name, scope} = instance
   const problems: Problem[] = []
   const add = (problem: Problem) => problems.push(problem)
-  const root = file.filler.fill(instance.node, {scope, report: reportIn(file.source, add)}, instance.replaced)
+  const gaps = new Gaps(file.source)
+  const root = file.filler.fill(instance.node, {scope, report: gaps.report}, instance.replaced)
   const source: Source = {...file.source, root}
   const reader = new Reader(source, {whole: 'the server'})
   const {state, from: _, profiles: named, ...own} = (reader.read(entrySchema, root, []) ?? {}) as Written
-  problems.push(...reader.problems)
+  problems.push(...gaps.problems, ...gaps.without(reader.problems))
 
   const bases = profiles.orderOf(named ?? [], (index, grade, message, suggestion) => {
     const {length, ...origin} = originOfValue(source, ['profiles', index])
@@ -91,7 +100,7 @@ export function buildServer(
         ])
   problems.push(
     ...read.flatMap(layer => layer.problems),
-    ...stillMissing([...reader.missing, ...read.flatMap(({missing}) => missing)], values),
+    ...gaps.without(stillMissing([...reader.missing, ...read.flatMap(({missing}) => missing)], values)),
   )
   const composed = compose(layers, {expectedName: name, name, reserved, values, found: problems, commons})
   return {
@@ -103,7 +112,13 @@ export function buildServer(
       place: instance.place,
       originOf: path => placeIn(layers, source, path),
     },
-    problems: [...problems, ...composed.problems],
+    problems: [...problems, ...gaps.without(composed.problems)],
+    problemAt: (grade, path, message, suggestion) => {
+      const owner = sourceAt(layers, path) ?? source
+      const {length, ...origin} = originOfValue(owner, path)
+      const from = provenanceAt(owner, path)
+      return {grade, message, origin, length, suggestion, ...(from ? {from} : {})}
+    },
   }
 }
 
