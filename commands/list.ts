@@ -10,6 +10,8 @@ export default class List extends ServersCommand {
 
 A star after the state: the server runs without some of its limits, because this host cannot enforce them.
 
+HEALTH is there where some server has checks of its health (see \`health\` in the definition): starting, healthy, unhealthy.
+
 INIT-PID is the host's number of the server's first process.`
   static override usage = '[NAME…] [--tag T] [--project P] [--state S] [--fleet F] [--pressure]'
   static override examples = [
@@ -54,6 +56,7 @@ function listTable(servers: readonly ServerView[], pressure: boolean, paint: Pai
       {title: 'NAME', value: server => server.name},
       {title: 'STATE', value: server => stateWord(server, paint)},
       {title: 'TEMPLATE', value: server => server.template ?? ''},
+      ...(servers.some(({health}) => health !== null) ? [healthColumn] : []),
       {title: 'INIT-PID', value: server => `${server.pid ?? ''}`, right: true},
       {title: 'UP', value: server => (server.pid === null ? '' : since(server.since)), right: true},
       ...(pressure ? pressureColumns : []),
@@ -73,6 +76,8 @@ function starNote(servers: readonly ServerView[]): string {
     ? '\n\n* runs without limits that this host cannot enforce: see `vps show NAME`'
     : ''
 }
+
+const healthColumn: Column<ServerView> = {title: 'HEALTH', value: server => server.health ?? ''}
 
 const pressureColumns: readonly Column<ServerView>[] = [
   {title: 'PRESSURE CPU', value: server => percent(server.pressure?.cpu), right: true},

@@ -93,12 +93,15 @@ function now(details: ServerDetails): Entry[] {
   const {pid, supervisor, ids, lastExit, lastExitAt} = details
   return [
     ['init', pid === null ? undefined : `process ${pid}${details.ready ? ', says that it is up' : ''}`],
+    ['health', healthWords(details)],
     ['supervisor', supervisor === null ? undefined : `process ${supervisor}`],
     [pid === null ? 'since' : 'up', when(details.since)],
     ['restarts', details.restarts > 0 ? `${details.restarts}` : undefined],
     [
       'last end',
-      lastExit === null ? undefined : `${lastExit}${lastExitAt === null ? '' : ` at ${lastExitAt}`}`,
+      lastExit === null
+        ? undefined
+        : `${lastExit}${lastExitAt === null ? '' : ` at ${lastExitAt}`}${gaveUpWords(details)}`,
     ],
     ['links', details.links.map(linkWords).join('\n')],
     ['cgroup', details.cgroup ?? undefined],
@@ -108,6 +111,16 @@ function now(details: ServerDetails): Entry[] {
     ['created', details.created ?? undefined],
     ['uuid', details.uuid ?? undefined],
   ]
+}
+
+function healthWords({health, healthSince, healthReason}: ServerDetails): string | undefined {
+  if (health === null) return undefined
+  const reason = healthReason === null ? '' : `, last check: ${healthReason}`
+  return `${health}${healthSince === null ? '' : ` since ${healthSince}`}${reason}`
+}
+
+function gaveUpWords({gaveUpAfter}: ServerDetails): string {
+  return gaveUpAfter === null ? '' : `, given up after ${gaveUpAfter} restarts`
 }
 
 /** `eth0 (vps-web1): 10.77.0.5 fd77:7073:7673::5` */

@@ -6,7 +6,7 @@ import {duration, notice, passwordLines, ServersCommand, timingsTable} from '../
 export default class Start extends ServersCommand {
   static override summary = 'Start servers.'
   static override description =
-    `Returns when the server's init runs; with --wait when the server says that it is up (systemd: all of its default target; others: at once).
+    `Returns when the server's init runs; with --wait when the server says that it is up (systemd: all of its default target; others: at once) and, where the definition has \`health\`, that it is healthy.
 
 A start that fails leaves nothing behind. If a step of it fails, the line and column of the definition that asked for the step is part of the message.
 
@@ -22,7 +22,7 @@ A limit that this host cannot enforce keeps the server from starting, unless --a
   static override strict = false
   static override args = {names: word({description: 'Servers to start.'})}
   static override flags = {
-    wait: boolean({description: 'Return when the server says that it is up.'}),
+    wait: boolean({description: 'Return when the server is up, and healthy if its health is checked.'}),
     timings: boolean({description: 'Print what each phase took.'}),
     'allow-unenforced': boolean({
       description: 'Start without the limits that this host cannot enforce, and say so in list and show.',
@@ -57,8 +57,8 @@ A limit that this host cannot enforce keeps the server from starting, unless --a
   }
 }
 
-function startedLine({name, pid, ready, phases, generated}: StartReport, wait: boolean): string {
+function startedLine({name, pid, ready, health, phases, generated}: StartReport, wait: boolean): string {
   const total = phases.reduce((sum, phase) => sum + phase.microseconds, 0) / 1000
-  const line = `${name}: ${wait && ready ? 'up' : 'started'} in ${duration(total)}, init is process ${pid}`
+  const line = `${name}: ${wait && ready ? `up${health === null ? '' : ' and healthy'}` : 'started'} in ${duration(total)}, init is process ${pid}`
   return [line, ...passwordLines(name, generated)].join('\n')
 }

@@ -273,7 +273,9 @@ static int run(struct session *session)
         relay(session);
         terminal_restore(&session->terminal);
         reap_rest(session);
-        if (session->doomed)
+        if (session->request->sweep)
+                group_kill(&session->group);
+        if (session->doomed || session->request->sweep)
                 group_remove_patiently(&session->group);
         else
                 group_remove(&session->group);

@@ -25,6 +25,7 @@ static const struct {
         {"init-start", START, offsetof(struct request, init_start)},
         {"tty", FLAG, offsetof(struct request, tty)},
         {"login", FLAG, offsetof(struct request, login)},
+        {"sweep", FLAG, offsetof(struct request, sweep)},
         {"nohup", FLAG, offsetof(struct request, ignore_hangup)},
         {"as-signalled", FLAG, offsetof(struct request, as_signalled)},
         {"script", NUMBER, offsetof(struct request, script)},

@@ -29,6 +29,7 @@ struct request {
         long long init_start; /* field 22 of /proc/PID/stat */
         bool tty;
         bool login;
+        bool sweep;         /* what the command leaves behind is killed when it ends; SIGTERM kills all */
         bool ignore_hangup; /* the caller runs us under nohup (Node forgets that) */
         bool as_signalled;  /* a command that a signal ended: we end by the same signal, not with 128+n */
         int script;  /* 1…: the argument that becomes the path of the script at descriptor 4; 0: none */

@@ -164,6 +164,13 @@ static void reap(struct session *session)
         }
 }
 
+/* Who wants nothing left behind does not wait for what the command thinks of it. */
+static void give_up_command(struct session *session)
+{
+        session_kill(session);
+        session->quit = EXIT_SIGNAL + SIGTERM;
+}
+
 static void answer(struct session *session, int number)
 {
         if (number == SIGCHLD)
@@ -176,6 +183,8 @@ static void answer(struct session *session, int number)
                 stop_and_continue(session);
         else if (number == SIGHUP && session->request->tty)
                 hang_up(session);
+        else if (number == SIGTERM && session->request->sweep)
+                give_up_command(session);
         else if (session->ended && number != SIGCONT)
                 session->quit = EXIT_SIGNAL + number; /* only output that nobody takes is left */
         else

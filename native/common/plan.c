@@ -195,6 +195,26 @@ long plan_number(const struct plan *plan, const char *key, long fallback)
         return *end == '\0' ? number : fallback;
 }
 
+char **plan_list(const struct plan *plan, const char *key)
+{
+        size_t length = strlen(key), count = 0;
+        char **list = NULL;
+
+        for (size_t i = 0; i + 1 < plan->setting_count; i += 2) {
+                const char *setting = plan->settings[i];
+                char *end;
+
+                if (strncmp(setting, key, length) != 0 || setting[length] != '.')
+                        continue;
+                if (!list)
+                        list = calloc(plan->setting_count / 2 + 1, sizeof(*list));
+                if (!list || strtoul(setting + length + 1, &end, 10) != count || *end)
+                        break;
+                list[count++] = plan->settings[i + 1];
+        }
+        return list;
+}
+
 bool step_is(const struct step *step, const char *op)
 {
         return strcmp(step->op->name, op) == 0;

@@ -57,6 +57,9 @@ void plan_free(struct plan *plan);
 /* A setting's value; NULL, or the fallback, when the plan does not have it. */
 const char *plan_setting(const struct plan *plan, const char *key);
 long plan_number(const struct plan *plan, const char *key, long fallback);
+/* The settings KEY.0, KEY.1 … as a list that ends with NULL, to be freed; NULL when there are none, or no
+ * memory. */
+char **plan_list(const struct plan *plan, const char *key);
 
 bool step_is(const struct step *step, const char *op);
 /* Looks for a word in a comma separated list. */

@@ -84,7 +84,7 @@ static int save(struct accounting *accounting, const struct server *server)
 
 static bool record(struct accounting *accounting, const struct server *server, bool all)
 {
-        return refusals_write(&accounting->refusals, server->payload, server->id_base, all);
+        return refusals_write(&accounting->refusals, server, all);
 }
 
 int accounting_save(struct accounting *accounting, const struct server *server)
@@ -191,7 +191,7 @@ void accounting_close(struct accounting *accounting, const struct server *server
         await_empty(server);
         (void)accounting_save(accounting, server);
         watch_close(&accounting->watch);
-        close_fd(&accounting->refusals.kmsg.file);
+        refusals_close(&accounting->refusals, server);
         accounting->begun = false;
 }
 
@@ -214,11 +214,6 @@ void accounting_events(struct accounting *accounting, const struct server *serve
                 return;
         accounting->deaf_until_us = now_us() + SECOND_US;
         sample(accounting, server);
-}
-
-static int64_t sooner(int64_t due, int64_t other)
-{
-        return due == 0 || (other > 0 && other < due) ? other : due;
 }
 
 int64_t accounting_due(const struct accounting *accounting)

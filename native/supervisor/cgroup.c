@@ -66,8 +66,7 @@ int cgroup_write_file(int dir, const char *name, const char *text)
         return 0;
 }
 
-/* A group whose processes have just been reaped may be busy for a moment longer. */
-static int remove_patiently(int parent, const char *name)
+int cgroup_remove_patiently(int parent, const char *name)
 {
         const struct timespec moment = {.tv_nsec = 1000000};
 
@@ -114,7 +113,7 @@ static int remove_tree(int parent, const char *name)
         if (dir < 0)
                 return errno == ENOENT ? 0 : -errno;
         error = cgroup_remove_children(dir);
-        return error ? error : remove_patiently(parent, name);
+        return error ? error : cgroup_remove_patiently(parent, name);
 }
 
 bool cgroup_populated(int dir)

@@ -23,6 +23,10 @@ void cgroup_kill_guests(const struct server *server);
 /* Whether a process lives in a group or below it. */
 bool cgroup_populated(int dir);
 
+/* Removes an empty group; one whose processes are about to end, or have just been reaped, may be busy for a
+ * moment longer. 0, or a negative errno. */
+int cgroup_remove_patiently(int parent, const char *name);
+
 /* Writes a file of a group: 0, or a negative errno. */
 int cgroup_write_file(int dir, const char *name, const char *text);
 

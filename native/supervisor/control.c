@@ -6,7 +6,8 @@
  *                                  0: the plan's
  *   vps1 kill                      as stop, at once
  *   vps1 restart TIMEOUT_MS        ok; `running INIT-PID` when the new init runs
- *   vps1 wait-ready                ok; `ready` when init says so, or `stopped EXIT`
+ *   vps1 wait-ready                ok; `ready` when init says so and the checks of health are passed, or
+ *                                  `stopped EXIT`
  *   vps1 wait                      ok; at the end `stopped EXIT`
  *   vps1 account                   ok, when a sample has been taken and all is saved (accounting.h)
  *   vps1 reload                    ok, when the plan in the run directory is the one to go by (reload.h)
@@ -103,6 +104,7 @@ static void request_reload(struct supervisor *supervisor, struct client *client)
                 refuse(client, errno, why);
                 return;
         }
+        health_configure(supervisor);
         answer(client, "ok\n");
         client_close(client);
 }
@@ -178,7 +180,7 @@ static void serve(struct supervisor *supervisor, struct client *client, char **w
                 wait_for(client, CLIENT_WAIT_STOPPED);
         } else if (strcmp(verb, "wait-ready") == 0) {
                 wait_for(client, CLIENT_WAIT_READY);
-                if (supervisor->server.ready)
+                if (server_is_up(&supervisor->server))
                         control_tell(supervisor, CLIENT_WAIT_READY, "ready\n", false);
         } else if (strcmp(verb, "account") == 0) {
                 say_saved(client, accounting_save(&supervisor->accounting, &supervisor->server));

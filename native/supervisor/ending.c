@@ -2,6 +2,7 @@
 #include "boot.h"
 #include "cgroup.h"
 #include "cleanup.h"
+#include "events.h"
 #include "report.h"
 #include "state.h"
 #include "supervisor.h"
@@ -16,7 +17,7 @@
 #include <string.h>
 #include <sys/wait.h>
 
-enum { SECOND_US = 1000000, LONGEST_DELAY_US = 10 * SECOND_US };
+enum { MILLISECOND_US = 1000, SECOND_US = 1000000 };
 
 static bool was_reboot(int status)
 {
@@ -42,14 +43,19 @@ static void describe(char *text, int status)
                 (void)snprintf(text, EXIT_BYTES, "exited %d", WEXITSTATUS(status));
 }
 
+static bool has_failed(int status)
+{
+        return !was_reboot(status) && !was_poweroff(status) &&
+               (WIFSIGNALED(status) || WEXITSTATUS(status) != 0);
+}
+
 static bool policy_restarts(const struct plan *plan, int status)
 {
         const char *policy = plan_setting(plan, "restart-policy");
-        bool failed = WIFSIGNALED(status) || WEXITSTATUS(status) != 0;
 
         if (!policy || was_poweroff(status)) /* a guest's own wish to be off is respected, as vps stop is */
                 return false;
-        return strcmp(policy, "always") == 0 || (strcmp(policy, "on-failure") == 0 && failed);
+        return strcmp(policy, "always") == 0 || (strcmp(policy, "on-failure") == 0 && has_failed(status));
 }
 
 /* Counts one more restart by policy; false when the window has had its fill. */
@@ -66,11 +72,25 @@ static bool may_restart(struct supervisor *supervisor)
         return restarts->count++ < plan_number(&supervisor->server.plan, "restart-max", 5);
 }
 
+/* Twice as long after each restart of the window. */
+static int64_t back_off(const struct supervisor *supervisor)
+{
+        const struct plan *plan = &supervisor->server.plan;
+        int64_t delay_ms = plan_number(plan, "restart-delay", 100);
+        int64_t longest_ms = plan_number(plan, "restart-max-delay", 10000);
+
+        for (int i = 1; i < supervisor->restarts.count && delay_ms < longest_ms; i++)
+                delay_ms *= 2;
+        return (delay_ms < longest_ms ? delay_ms : longest_ms) * MILLISECOND_US;
+}
+
 static void schedule(struct supervisor *supervisor, int64_t delay_us)
 {
         supervisor->restarts.due = now_us() + delay_us;
         supervisor->server.ready = false;
         state_change(&supervisor->server, STATE_RESTARTING);
+        event_write(&supervisor->server, "restarting", "\"exit\":\"%s\",\"delayMs\":%lld", supervisor->exit,
+                    (long long)delay_us / MILLISECOND_US);
 }
 
 static void finish(struct supervisor *supervisor)
@@ -78,25 +98,46 @@ static void finish(struct supervisor *supervisor)
         supervisor->finished = true;
 }
 
+static long most_restarts(const struct supervisor *supervisor)
+{
+        return plan_number(&supervisor->server.plan, "restart-max", 5);
+}
+
+static void say_gave_up(struct supervisor *supervisor, const char *why)
+{
+        event_write(&supervisor->server, "gave-up", "\"exit\":\"%s\",\"restarts\":%ld", why,
+                    most_restarts(supervisor));
+        hook_run(supervisor, "gave-up", why);
+}
+
+static void give_up(struct supervisor *supervisor)
+{
+        state_write_exit(&supervisor->server, supervisor->exit, (int)most_restarts(supervisor));
+        say_gave_up(supervisor, supervisor->exit);
+        finish(supervisor);
+}
+
 /* A guest's reboot is its own wish and needs no policy; one that reboots as soon as it is up is slowed down.
  */
 static void decide(struct supervisor *supervisor, int status)
 {
-        int64_t delay_us = 100000;
-
         if (supervisor->stop.active) {
                 if (supervisor->stop.then_restart)
-                        schedule(supervisor, 0);
+                        schedule(supervisor, supervisor->stop.delay_us);
                 else
                         finish(supervisor);
         } else if (was_reboot(status)) {
                 schedule(supervisor, time(NULL) - supervisor->server.since < 1 ? SECOND_US : 0);
-        } else if (policy_restarts(&supervisor->server.plan, status) && may_restart(supervisor)) {
-                for (int i = 1; i < supervisor->restarts.count && delay_us < LONGEST_DELAY_US; i++)
-                        delay_us *= 2;
-                schedule(supervisor, delay_us < LONGEST_DELAY_US ? delay_us : LONGEST_DELAY_US);
-        } else {
+        } else if (!policy_restarts(&supervisor->server.plan, status)) {
+                if (has_failed(status))
+                        hook_run(supervisor, "failed", supervisor->exit);
                 finish(supervisor);
+        } else if (may_restart(supervisor)) {
+                if (has_failed(status))
+                        hook_run(supervisor, "failed", supervisor->exit);
+                schedule(supervisor, back_off(supervisor));
+        } else {
+                give_up(supervisor);
         }
 }
 
@@ -109,7 +150,10 @@ void init_ended(struct supervisor *supervisor, int status)
         close_fd(&server->init_pidfd);
         cgroup_kill_guests(server); /* what was attached from outside has lost its namespaces */
         describe(supervisor->exit, status);
-        state_write_exit(server, supervisor->exit);
+        state_write_exit(server, supervisor->exit, 0);
+        event_write(server, "stopped", "\"exit\":\"%s\",\"asked\":%s", supervisor->exit,
+                    supervisor->stop.active ? "true" : "false");
+        health_ended(supervisor);
         decide(supervisor, status);
         supervisor->stop = (struct stop){0};
         if (!supervisor->finished) /* else leave() does */
@@ -136,7 +180,25 @@ static void say_failed(struct supervisor *supervisor, const struct fault *fault)
         log_fault(supervisor, "restart failed", fault);
         (void)snprintf(supervisor->exit, EXIT_BYTES, "failed %s %d", step ? step->op->name : fault->call,
                        fault->error);
-        state_write_exit(&supervisor->server, supervisor->exit);
+        state_write_exit(&supervisor->server, supervisor->exit, 0);
+        event_write(&supervisor->server, "failed", "\"reason\":\"%s\"", supervisor->exit);
+        hook_run(supervisor, "failed", supervisor->exit);
+}
+
+void restart_unhealthy(struct supervisor *supervisor)
+{
+        int64_t timeout_us = plan_number(&supervisor->server.plan, "stop-timeout", 30000) * MILLISECOND_US;
+
+        if (supervisor->stop.active)
+                return;
+        if (may_restart(supervisor)) {
+                supervisor->restarts.gave_up = false;
+                stop_begin(supervisor, timeout_us, 0, true);
+                supervisor->stop.delay_us = back_off(supervisor);
+        } else if (!supervisor->restarts.gave_up) {
+                supervisor->restarts.gave_up = true;
+                say_gave_up(supervisor, "unhealthy");
+        }
 }
 
 void restart_tick(struct supervisor *supervisor)
@@ -198,7 +260,10 @@ static void clean_up(struct supervisor *supervisor, int parent)
         while (poll(&dead, 1, -1) < 0 && errno == EINTR)
                 ;
         cgroup_remove(server);
-        (void)unlinkat(server->cgroup, "supervisor", AT_REMOVEDIR);
+        if (supervisor->health.outdated) /* a check is just ending in it */
+                (void)cgroup_remove_patiently(server->cgroup, "supervisor");
+        else
+                (void)unlinkat(server->cgroup, "supervisor", AT_REMOVEDIR);
         if (cgroup && plan_number(&server->plan, "await-scope", 0) == 0) /* a scope is systemd's to remove */
                 (void)rmdir(cgroup);
         empty_directory(server->run_dir);

@@ -189,6 +189,7 @@ static void init_supervisor(struct supervisor *supervisor)
         server->cgroup = server->payload = server->own_pid_ns = server->user_ns = server->net_ns = -1;
         server->init_pidfd = server->console_master = server->console_slave = server->notify = -1;
         server->usage = -1;
+        supervisor->health.program = supervisor->health.said = -1;
 }
 
 static int fail(struct supervisor *supervisor, const struct fault *fault)

@@ -113,7 +113,7 @@ int64_t refusals_due(const struct refusals *refusals)
                 if (refusal->count > 0 && (due == 0 || refusal->next_us < due))
                         due = refusal->next_us;
         }
-        return due;
+        return sooner(due, limit_due(&refusals->events));
 }
 
 /* cpu.max is `QUOTA PERIOD`. */
@@ -194,6 +194,8 @@ static bool write_victims(struct refusals *refusals, int payload, uid_t id_base)
 static void write_kind(struct refusals *refusals, enum refusal_kind kind, int payload, uid_t id_base)
 {
         struct refusal *refusal = &refusals->kinds[kind];
+        int64_t count = refusal->count;
+        char limit[LIMIT_BYTES];
 
         refusal->pause_us = refusal->pause_us ? refusal->pause_us * 2 : SECOND_US;
         if (refusal->pause_us > LONGEST_PAUSE_US)
@@ -205,9 +207,11 @@ static void write_kind(struct refusals *refusals, enum refusal_kind kind, int pa
             write_line(refusals, &kinds[kind], refusal, refusal->count, payload, "") < 0)
                 return;
         refusal->count = refusal->held = 0;
+        limit_text(&kinds[kind], payload, limit, sizeof(limit));
+        limit_note(&refusals->events, kinds[kind].resource, kinds[kind].name, kind, count, limit);
 }
 
-bool refusals_write(struct refusals *refusals, int payload, uid_t id_base, bool all)
+bool refusals_write(struct refusals *refusals, const struct server *server, bool all)
 {
         int64_t now = now_us();
         bool any = false;
@@ -217,8 +221,15 @@ bool refusals_write(struct refusals *refusals, int payload, uid_t id_base, bool 
 
                 if (refusal->count == 0 || (!all && now < refusal->next_us))
                         continue;
-                write_kind(refusals, i, payload, id_base);
+                write_kind(refusals, i, server->payload, server->id_base);
                 any = true;
         }
+        limit_tell(&refusals->events, server, false);
         return any;
+}
+
+void refusals_close(struct refusals *refusals, const struct server *server)
+{
+        limit_tell(&refusals->events, server, true);
+        close_fd(&refusals->kmsg.file);
 }

@@ -12,7 +12,9 @@
 #define VPS_REFUSALS_H
 
 #include "kmsg.h"
+#include "limit_events.h"
 #include "sample.h"
+#include "server.h"
 
 enum refusal_kind {
         REFUSED_MEMORY_MAX,
@@ -38,6 +40,7 @@ struct refusals {
         int log_dir;
         struct kmsg kmsg;
         struct refusal kinds[REFUSAL_KINDS];
+        struct limit_events events;
 };
 
 void refusals_open(struct refusals *refusals, int log_dir);
@@ -47,6 +50,8 @@ void refusals_note(struct refusals *refusals, const struct ledger *ledger, const
 /* When the next line is due, of now_us(); 0: none is. */
 int64_t refusals_due(const struct refusals *refusals);
 /* Writes the lines that are due, or all there are. False when there was nothing to write. */
-bool refusals_write(struct refusals *refusals, int payload, uid_t id_base, bool all);
+bool refusals_write(struct refusals *refusals, const struct server *server, bool all);
+/* What the host has not been told yet, at the end. */
+void refusals_close(struct refusals *refusals, const struct server *server);
 
 #endif

@@ -13,6 +13,17 @@
 
 enum state { STATE_STARTING, STATE_RUNNING, STATE_STOPPING, STATE_RESTARTING };
 
+enum health_state { HEALTH_UNCHECKED, HEALTH_STARTING, HEALTH_HEALTHY, HEALTH_UNHEALTHY };
+
+enum { REASON_BYTES = 96 };
+
+/* What the checks say (health.h); of a server without one it stays unchecked. */
+struct verdict {
+        enum health_state state;
+        time_t since;              /* seconds since the epoch */
+        char reason[REASON_BYTES]; /* why the last check failed: printable ASCII without quotes; or empty */
+};
+
 struct server {
         struct plan plan;
         const char *name;
@@ -35,6 +46,7 @@ struct server {
         int init_pidfd;
         enum state state;
         bool ready;
+        struct verdict health;
         int restarts;
         time_t since; /* of the present state, seconds since the epoch */
 
@@ -44,7 +56,19 @@ struct server {
         int usage;         /* /run/host/vps/usage of the server: it reads, the supervisor writes; -1: none */
 };
 
+/* Whether it is up: it says so, and is healthy if anybody looks. */
+static inline bool server_is_up(const struct server *server)
+{
+        return server->ready &&
+               (server->health.state == HEALTH_UNCHECKED || server->health.state == HEALTH_HEALTHY);
+}
+
 /* Microseconds of the monotonic clock. */
 int64_t now_us(void);
+/* The sooner of two moments of now_us(), of which 0 is never. */
+static inline int64_t sooner(int64_t due, int64_t other)
+{
+        return due == 0 || (other > 0 && other < due) ? other : due;
+}
 
 #endif

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 
 static const char *const state_names[] = {"starting", "running", "stopping", "restarting"};
+static const char *const health_names[] = {"", "starting", "healthy", "unhealthy"};
 
 long long process_start(pid_t pid)
 {
@@ -50,6 +51,11 @@ int state_text(const struct server *server, char *text, size_t size)
                               server->ready, (long long)server->since, server->restarts, cgroup ? cgroup : "",
                               server->id_base, namespace_inode(server->net_ns));
 
+        if (length < (int)size && server->health.state != HEALTH_UNCHECKED)
+                length += snprintf(text + length, size - (size_t)length,
+                                   "health=%s\nhealth_since=%lld\nhealth_reason=%s\n",
+                                   health_names[server->health.state], (long long)server->health.since,
+                                   server->health.reason);
         return length < (int)size ? length : (int)size - 1;
 }
 
@@ -61,10 +67,14 @@ void state_write(const struct server *server)
         (void)file_renew(server->run_dir, "state", text, (size_t)state_text(server, text, sizeof(text)));
 }
 
-void state_write_exit(const struct server *server, const char *how)
+void state_write_exit(const struct server *server, const char *how, int gave_up)
 {
-        char text[256];
-        int length = snprintf(text, sizeof(text), "%s %lld\n", how, (long long)time(NULL));
+        char text[256], after[32] = "";
+        int length;
+
+        if (gave_up > 0)
+                (void)snprintf(after, sizeof(after), " gave-up %d", gave_up);
+        length = snprintf(text, sizeof(text), "%s%s %lld\n", how, after, (long long)time(NULL));
 
         (void)file_renew(server->storage_dir, "exit", text, (size_t)length);
 }

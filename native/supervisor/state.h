@@ -9,8 +9,9 @@
 int state_text(const struct server *server, char *text, size_t size);
 /* run/vps/servers/NAME/state */
 void state_write(const struct server *server);
-/* var/lib/vps/servers/NAME/exit: how init ended, a space, seconds since the epoch. */
-void state_write_exit(const struct server *server, const char *how);
+/* var/lib/vps/servers/NAME/exit: how init ended, ` gave-up RESTARTS` if the policy had no more of these, a
+ * space, seconds since the epoch. `gave_up` 0: it did not give up. */
+void state_write_exit(const struct server *server, const char *how, int gave_up);
 
 /* The first state of all. A server that has none would be taken for dead, so this one has to find its room.
  */

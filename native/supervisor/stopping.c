@@ -61,9 +61,11 @@ void stop_begin(struct supervisor *supervisor, int64_t timeout_us, int signal, b
         int64_t deadline = now_us() + timeout_us;
 
         supervisor->restarts.due = 0;
-        if (supervisor->stop.active) { /* a second stop may only make it sooner */
+        if (supervisor->stop.active) { /* a second stop may only make it sooner, and final */
                 if (deadline < supervisor->stop.deadline)
                         supervisor->stop.deadline = deadline;
+                if (!then_restart) /* who wants it off wins over whoever wanted it on again */
+                        supervisor->stop.then_restart = false;
                 return;
         }
         supervisor->stop = (struct stop){

@@ -2,6 +2,7 @@
 
 #include "accounting.h"
 #include "cleanup.h"
+#include "events.h"
 #include "idle.h"
 #include "report.h"
 #include "state.h"
@@ -64,13 +65,16 @@ int supervisor_open(struct supervisor *supervisor, struct fault *fault)
                      (int)plan_number(plan, "console-files", 4)) < 0)
                 return fault_errno_in(fault, "open", plan_setting(plan, "storage-dir"), "log/console.log");
         accounting_open(&supervisor->accounting, &supervisor->server);
+        health_configure(supervisor);
         if (open_signals(supervisor, fault) < 0)
                 return -1;
         return open_listener(supervisor, fault);
 }
 
-static void announce_ready(struct supervisor *supervisor)
+void supervisor_settle_up(struct supervisor *supervisor)
 {
+        if (!server_is_up(&supervisor->server))
+                return;
         report_ready(supervisor->report, supervisor->server.init);
         close_fd(&supervisor->report);
         control_tell(supervisor, CLIENT_WAIT_READY, "ready\n", false);
@@ -82,7 +86,8 @@ void supervisor_became_ready(struct supervisor *supervisor)
                 return;
         supervisor->server.ready = true;
         state_write(&supervisor->server);
-        announce_ready(supervisor);
+        event_write(&supervisor->server, "ready", "\"pid\":%d", supervisor->server.init);
+        supervisor_settle_up(supervisor);
 }
 
 /* After each boot: an init that can't say when it is up counts as up once it runs. The state comes first: who
@@ -92,10 +97,12 @@ void supervisor_started(struct supervisor *supervisor)
         const char *ready = plan_setting(&supervisor->server.plan, "ready");
 
         supervisor->server.ready = !ready || strcmp(ready, "notify") != 0;
+        health_started(supervisor);
         state_change(&supervisor->server, STATE_RUNNING);
         report_started(supervisor->report, supervisor->server.init);
         if (supervisor->server.ready)
-                announce_ready(supervisor);
+                event_write(&supervisor->server, "ready", "\"pid\":%d", supervisor->server.init);
+        supervisor_settle_up(supervisor);
         accounting_started(&supervisor->accounting, &supervisor->server, supervisor->log.dir);
 }
 
@@ -134,6 +141,8 @@ static void reap(struct supervisor *supervisor)
         while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
                 if (pid == supervisor->server.init)
                         init_ended(supervisor, status);
+                else if (!hook_reaped(supervisor, pid))
+                        (void)health_reaped(supervisor, pid, status);
 }
 
 /* SIGURG is what a systemd host sends to everybody in the scope (src/server/scope.ts): all others ignore it,
@@ -168,10 +177,9 @@ static int64_t next_step(const struct supervisor *supervisor)
 /* Milliseconds until something is due, rounded up; -1: nothing is. */
 static int next_due(const struct supervisor *supervisor)
 {
-        int64_t due = next_step(supervisor), account = accounting_due(&supervisor->accounting), wait;
+        int64_t due = sooner(next_step(supervisor), accounting_due(&supervisor->accounting)), wait;
 
-        if (due == 0 || (account > 0 && account < due))
-                due = account;
+        due = sooner(due, health_due(supervisor));
         if (due == 0)
                 return -1;
         wait = (due - now_us() + 999) / 1000;
@@ -247,6 +255,7 @@ void supervisor_run(struct supervisor *supervisor)
                 wait_and_serve(supervisor);
                 stop_tick(supervisor);
                 restart_tick(supervisor);
+                health_tick(supervisor);
                 accounting_tick(&supervisor->accounting, &supervisor->server);
         }
         (void)snprintf(line, sizeof(line), "stopped\t%s\n", supervisor->exit);

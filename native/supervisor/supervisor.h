@@ -4,6 +4,8 @@
 #define VPS_SUPERVISOR_H
 
 #include "accounting.h"
+#include "health.h"
+#include "hook.h"
 #include "log.h"
 #include "server.h"
 
@@ -35,6 +37,7 @@ struct stop {
         bool then_restart;
         int signal;
         int64_t deadline; /* of now_us(): then everything is killed */
+        int64_t delay_us; /* before the restart */
         int64_t next_try;
         int tries;
 };
@@ -42,7 +45,8 @@ struct stop {
 struct restarts {
         int count; /* within the present window */
         int64_t window_begin;
-        int64_t due; /* 0: none */
+        int64_t due;  /* 0: none */
+        bool gave_up; /* with an unhealthy server, until a restart is due again */
 };
 
 struct supervisor {
@@ -54,6 +58,8 @@ struct supervisor {
         int listener;
         struct stop stop;
         struct restarts restarts;
+        struct health health;
+        struct hooks hooks;
         bool finished;
         char exit[EXIT_BYTES]; /* how init ended, once it has */
         char ring[RING_BYTES]; /* the last output, for those who attach */
@@ -66,6 +72,8 @@ int supervisor_open(struct supervisor *supervisor, struct fault *fault);
 void supervisor_run(struct supervisor *supervisor);
 void supervisor_became_ready(struct supervisor *supervisor);
 void supervisor_started(struct supervisor *supervisor);
+/* Tells who waits for it that the server is up, if it is. */
+void supervisor_settle_up(struct supervisor *supervisor);
 
 /* console.c */
 void console_output(struct supervisor *supervisor);
@@ -88,6 +96,8 @@ void stop_tick(struct supervisor *supervisor);
 /* ending.c */
 void init_ended(struct supervisor *supervisor, int status);
 void restart_tick(struct supervisor *supervisor);
+/* Stops an unhealthy server and starts it again, as often as the policy has restarts. */
+void restart_unhealthy(struct supervisor *supervisor);
 /* Leaves a helper that removes the cgroup and the run directory once the supervisor has gone. */
 void leave(struct supervisor *supervisor);
 

@@ -58,9 +58,9 @@ export const hooks = section({
     ],
   }),
   onFailure: key(program, {
-    says: "Run by the server's supervisor whenever the server ends by itself and not well: killed, or with a status other than 0.",
+    says: "Run by the server's supervisor when the server ends by itself and not well (killed, or with a status other than 0), when `restart` gives up, and when its `health` becomes unhealthy. What the server asks for itself, a reboot or a poweroff, does not run it.",
     example: '[/usr/local/sbin/page, --server]',
-    change: 'restart',
+    change: 'live',
     default: [],
     aka: ['on-failure', 'on_failure', 'onfailure', 'OnFailure', 'failure', 'onCrash', 'on_crash'],
   }),

@@ -47,6 +47,7 @@ export {
   writtenValue,
 } from './effective.ts'
 export type {Match, Protocol, Rule} from './firewall.ts'
+export {readHealthPort, readHealthUrl} from './health-address.ts'
 export {jsonSchema} from './json-schema.ts'
 export {changedKeys, definitionKeys, type KeyInfo, keyInfo, keySteps} from './keys.ts'
 export type {Change, RlimitUnit, RlimitValue} from './kinds.ts'

@@ -6,6 +6,7 @@
 import {ALLOW} from './allow.ts'
 import {CAPABILITIES} from './capabilities.ts'
 import * as check from './checks.ts'
+import {health, restart} from './health-keys.ts'
 import {hooks} from './hook-keys.ts'
 import {
   bytes,
@@ -301,43 +302,11 @@ export const definitionSchema = section(
       default: 'strict',
       aka: ['allow-unenforced', 'allowUnenforced', 'unenforced', 'strict'],
     }),
-    restart: group(
-      section({
-        policy: key(
-          choice({
-            no: 'Stay stopped.',
-            'on-failure':
-              'Start again when the first process was killed or ended with a status other than 0.',
-            always: 'Start again however it ended, unless it was stopped or powered off.',
-          }),
-          {
-            says: 'What to do when the server ends by itself.',
-            example: 'on-failure',
-            change: 'restart',
-            default: 'no',
-          },
-        ),
-        max: key(whole(1, 1000), {
-          says: 'Give up after this many restarts within `window`.',
-          example: '5',
-          change: 'restart',
-          default: 5,
-          aka: ['limit', 'retries'],
-        }),
-        window: key(duration(SECOND, 7 * DAY), {
-          says: 'The span of time in which restarts are counted.',
-          example: '10m',
-          change: 'restart',
-          default: 600 * SECOND,
-          aka: ['interval', 'period'],
-        }),
-      }),
-      {
-        says: 'Whether the server is started again when it ends by itself. A reboot from inside always starts it again.',
-        example: '{policy: on-failure, max: 5, window: 10m}',
-        change: 'restart',
-      },
-    ),
+    restart: group(restart, {
+      says: 'Whether the server is started again when it ends by itself. A reboot from inside always starts it again.',
+      example: '{policy: on-failure, max: 5, window: 10m}',
+      change: 'live',
+    }),
     after: key(after, {
       says: 'Servers of this host that come before this one: `vps boot` and `vps apply` start it once these are up (ready and, where they have a `health` check, healthy), and `vps shutdown` stops it before them. `vps start` looks at no order.',
       example: '[db1, cache1]',
@@ -382,6 +351,20 @@ export const definitionSchema = section(
       example: '{postStart: [/usr/local/sbin/note, started], timeout: 10s}',
       change: 'live',
       aka: ['hook', 'scripts', 'actions', 'exec.created', 'hookscript', 'triggers'],
+    }),
+    health: group(health, {
+      says: 'Whether the server does its work, found out by a check every now and then: one of `exec`, `tcp` and `http`. Without one nothing is checked. A server with a check counts as up once it was passed: for `vps start --wait` and for servers that start `after` it.',
+      example: '{http: "http://localhost/healthz", interval: 10s, retries: 3, action: restart}',
+      change: 'live',
+      aka: [
+        'healthcheck',
+        'health_check',
+        'healthCheck',
+        'livenessProbe',
+        'readinessProbe',
+        'probe',
+        'check',
+      ],
     }),
     console: group(
       section({

@@ -115,7 +115,10 @@ async function one(
 /** Waits until the server says that it is up, or nobody wants to know any more. */
 async function untilUp(context: Context, name: string, signal: AbortSignal): Promise<void> {
   try {
-    await waitReady({...context, signal}, {name, pid: 0, supervisor: 0, phases: [], ready: false})
+    await waitReady(
+      {...context, signal},
+      {name, pid: 0, supervisor: 0, phases: [], ready: false, health: null},
+    )
   } catch (error) {
     if (!signal.aborted) throw error
   }

@@ -75,6 +75,8 @@ export interface ServerPaths {
   readonly unenforced: string
   /** The CPUs that the server has for itself. */
   readonly cpus: string
+  /** There while a change of how the server is looked after is not yet its supervisor's. */
+  readonly careUndo: string
   /** The journal of a live change. */
   readonly limitsUndo: string
   /** The journal of a live change of the network. */
@@ -129,6 +131,7 @@ export function serverPaths(paths: HostPaths, name: string): ServerPaths {
     rules: `${run}/rules`,
     unenforced: `${run}/unenforced`,
     cpus: `${run}/cpus`,
+    careUndo: `${run}/care.undo`,
     limitsUndo: `${run}/limits.undo`,
     networkUndo: `${run}/network.undo`,
   }

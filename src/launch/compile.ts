@@ -6,6 +6,7 @@ import type {LaunchInput} from './input.ts'
 import {cgroupSteps, rlimitSteps} from './limits.ts'
 import type {LaunchPlan, LaunchStep} from './plan.ts'
 import {rootfsSteps} from './rootfs.ts'
+import {careSettings} from './settings.ts'
 import {from, own} from './step.ts'
 
 const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
@@ -29,10 +30,10 @@ export function compile(input: LaunchInput): LaunchPlan {
 }
 
 function settings(
-  {loaded, server, vpsInit, accountingSeconds}: LaunchInput,
+  {loaded, server, root, vpsInit, accountingSeconds}: LaunchInput,
   init: InitChoice,
 ): Record<string, string> {
-  const {restart, stop, console} = loaded.definition
+  const {console} = loaded.definition
   return {
     name: server.name,
     uuid: server.uuid,
@@ -43,11 +44,8 @@ function settings(
     'cgroup-root': server.cgroupRoot,
     'console-size': String(console.size),
     'console-files': String(console.files),
-    'restart-policy': restart.policy,
-    'restart-max': String(restart.max),
-    'restart-window': String(restart.window),
     'stop-signal': String(init.stopSignal),
-    'stop-timeout': String(stop.timeout),
+    ...careSettings(loaded.definition, {root, storageDir: server.storageDir}),
     'accounting-interval': String(accountingSeconds),
     ready: init.ready,
     ...(init.op === 'exec-vps-init' ? {'init-program': vpsInit} : {}),

@@ -39,6 +39,8 @@ export interface LaunchControllers {
 export interface LaunchInput {
   readonly loaded: Loaded
   readonly server: LaunchServer
+  /** See `HostPaths.root`. */
+  readonly root: string
   readonly image: LaunchImage
   /** The compiled seccomp filter in hex, see `seccompFilter`. */
   readonly seccomp: string

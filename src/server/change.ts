@@ -3,6 +3,7 @@ import {changedKeys, editDefinition, type Loaded, parseDefinition, requireValid}
 import {ExitCode, VpsError} from '../errors.ts'
 import {ifMissing, serverPaths, writeFileAtomic} from '../host/index.ts'
 import {claimAddresses} from '../network/index.ts'
+import {changeCare} from './care.ts'
 import {happened} from './happened.ts'
 import {type HistoryOrigin, recordHistory} from './history.ts'
 import {changeLive} from './live.ts'
@@ -70,8 +71,10 @@ async function replace(context: Context, name: string, present: string, text: st
     return {name, live: keys, afterRestart: []} // a stopped server has nothing to wait for
   }
   const {state} = run
-  await changeNetwork(context, name, state, loaded, async () => {
-    await changeLive(context, name, state, loaded, commit)
+  await changeCare(context, name, loaded, async () => {
+    await changeNetwork(context, name, state, loaded, async () => {
+      await changeLive(context, name, state, loaded, commit)
+    })
   })
   return {name, live, afterRestart: restart}
 }

@@ -34,6 +34,7 @@ export type {EffectiveDefinition, ProfileDetails, ProfileView} from './profiles.
 export type {GeneratedPassword} from './provision/index.ts'
 export {readRecord, type ServerRecord, writeRecord} from './record.ts'
 export {restart} from './restart.ts'
+export type {Health} from './run-state.ts'
 export type {Script} from './script.ts'
 export type {ServerFilter} from './select.ts'
 export {openSession, type Session, wrongState} from './session.ts'

@@ -68,6 +68,7 @@ export async function planLoaded(
     loaded,
     image,
     seccomp: await seccompFilter(paths, definition.security),
+    root: paths.root,
     vpsInit: nativeFile('vps-init'),
     server: {
       name,
@@ -86,7 +87,12 @@ export async function planLoaded(
     networkFiles: network.files,
     accountingSeconds: Math.round(config.accounting.interval / 1000),
   })
-  const settings = place.systemd ? {...plan.settings, [AWAIT_SCOPE]: '1'} : plan.settings
+  const settings = {
+    ...plan.settings,
+    ...(context.unrecorded ? {} : {events: paths.events}),
+    'attach-program': nativeFile('vps-attach'),
+    ...(place.systemd ? {[AWAIT_SCOPE]: '1'} : {}),
+  }
   return {plan: {...plan, settings}, definition, limits, rules: network.rules}
 }
 

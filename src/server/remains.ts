@@ -3,6 +3,7 @@ import {setTimeout as sleep} from 'node:timers/promises'
 import {removeTree, serverPaths, writeFileAtomic} from '../host/index.ts'
 import {releaseNames} from '../network/index.ts'
 import {cgroupPlace, leaveScope, removeCgroup, serverScope} from '../resources/index.ts'
+import {repairCare} from './care.ts'
 import {happened} from './happened.ts'
 import {repairLive} from './live.ts'
 import {repairNetwork} from './network/change.ts'
@@ -20,8 +21,10 @@ const PATIENCE_MS = 5_000
 export async function cleanRun(context: Context, name: string): Promise<Run & {kind: 'alive' | 'none'}> {
   const run = await settledRun(context, name)
   if (run.kind === 'alive') await repairNetwork(context, name, run.state)
-  if (run.kind === 'alive') await repairLive(context, name, run.state)
-  else if (run.kind === 'none') await releaseNames(context.paths, name) // a supervisor that ends by itself knows nothing of names
+  if (run.kind === 'alive') {
+    await repairLive(context, name, run.state)
+    await repairCare(context, name)
+  } else if (run.kind === 'none') await releaseNames(context.paths, name) // a supervisor that ends by itself knows nothing of names
   if (run.kind === 'alive' || run.kind === 'none') return run
   await removeRun(context, name)
   if (run.kind === 'dead') {

@@ -2,6 +2,9 @@ import {existsSync, readFileSync} from 'node:fs'
 import {errno, type HostPaths, serverPaths} from '../host/index.ts'
 import {needsRoot} from './journal.ts'
 
+/** `starting`: no check was passed since the start, and not enough have failed. */
+export type Health = 'starting' | 'healthy' | 'unhealthy'
+
 /** The state file of a supervisor, see the contract of the control socket. */
 export interface RunState {
   readonly name: string
@@ -13,6 +16,12 @@ export interface RunState {
   readonly initStart: string
   readonly state: 'starting' | 'running' | 'stopping' | 'restarting'
   readonly ready: boolean
+  /** What the checks of its health say; null when there are none. */
+  readonly health: Health | null
+  /** Unix seconds; 0 without checks */
+  readonly healthSince: number
+  /** Why the last check failed; empty when it was passed. */
+  readonly healthReason: string
   /** Unix seconds */
   readonly since: number
   readonly restarts: number
@@ -60,6 +69,9 @@ export function parseRunState(text: string): RunState | undefined {
     initStart: values.get('init_start') ?? '',
     state,
     ready: values.get('ready') === '1',
+    health: healthOf(values.get('health')),
+    healthSince: number('health_since'),
+    healthReason: values.get('health_reason') ?? '',
     since: number('since'),
     restarts: number('restarts'),
     cgroup: values.get('cgroup') ?? '',
@@ -74,6 +86,15 @@ export function isProcess(pid: number, start: string): boolean {
   // The name, field 2, may hold anything; what follows its last parenthesis is safe to split. See proc_pid_stat(5).
   const rest = fields.slice(fields.lastIndexOf(')') + 2).split(' ')
   return rest[0] !== 'Z' && rest[0] !== 'X' && rest[19] === start
+}
+
+function healthOf(text: string | undefined): Health | null {
+  return text === 'starting' || text === 'healthy' || text === 'unhealthy' ? text : null
+}
+
+/** Whether a server is up: it says so, and is healthy if anybody looks. */
+export function isUp({ready, health}: Pick<RunState, 'ready' | 'health'>): boolean {
+  return ready && (health === null || health === 'healthy')
 }
 
 function isState(text: string | undefined): text is RunState['state'] {

@@ -23,7 +23,10 @@ export async function show({paths, config}: Context, name: string): Promise<Serv
       ? undefined
       : parseDefinition(text, {file: files.definition, name, ...parseOptions(paths)})
   const valid = loaded?.problems.every(problem => problem.grade !== 'error') === true
-  const exitSeconds = Number(/ (\d{6,})$/.exec(readText(files.exit)?.trim() ?? '')?.[1] ?? 0)
+  const [, gaveUpAfter, exitTime = '0'] =
+    /(?: gave-up (\d+))? (\d{6,})$/.exec(readText(files.exit)?.trim() ?? '') ?? []
+  const exitSeconds = Number(exitTime)
+  const alive = run.kind === 'alive' ? run.state : undefined
   const slotFirst = record === undefined ? 0 : config.ids.first + record.slot * IDS_PER_SERVER
   return {
     ...view,
@@ -43,6 +46,9 @@ export async function show({paths, config}: Context, name: string): Promise<Serv
     supervisor: run.kind === 'alive' ? run.state.supervisor : null,
     cgroup: run.kind === 'alive' ? run.state.cgroup : null,
     lastExitAt: exitSeconds > 0 ? isoTime(exitSeconds) : null,
+    gaveUpAfter: gaveUpAfter === undefined ? null : Number(gaveUpAfter),
+    healthSince: alive && alive.healthSince > 0 ? isoTime(alive.healthSince) : null,
+    healthReason: alive?.healthReason ? alive.healthReason : null,
     files: {
       definition: files.definition,
       storage: files.storage,

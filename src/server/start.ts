@@ -33,7 +33,7 @@ import {readRecord} from './record.ts'
 import {removeRun} from './remains.ts'
 import {ensureSlot} from './repair.ts'
 import {type Report, readReport} from './report.ts'
-import {readRun} from './run-state.ts'
+import {isUp, readRun} from './run-state.ts'
 import {wrongState} from './session.ts'
 import {settleOthers} from './sharing.ts'
 import type {Context, StartReport} from './types.ts'
@@ -115,7 +115,7 @@ async function startStopped(
     pid: init,
     supervisor,
     phases: report.phases,
-    ready: report.ready || isReady(context, name),
+    ...readiness(context, name),
     ...(generated.length > 0 && {generated}),
   }
 }
@@ -196,7 +196,7 @@ async function launchInPlace({paths}: Context, name: string, {plan, limits}: Sta
   }
 }
 
-/** Waits until the server that `report` is about says that it is up. No lock is needed. */
+/** Waits until the server that `report` is about says that it is up, and is healthy if that is checked. No lock is needed. */
 export async function waitReady(
   {paths, signal}: Pick<Context, 'paths' | 'signal'>,
   report: StartReport,
@@ -204,10 +204,11 @@ export async function waitReady(
 ): Promise<StartReport> {
   const {name} = report
   const begin = performance.now()
-  const lines = await askReady(serverPaths(paths, name).socket, name, timeoutMs, signal)
+  const lines = await askReady(paths, name, timeoutMs, signal)
   if (lines.some(line => line === 'ready')) {
     const microseconds = Math.round((performance.now() - begin) * 1000)
-    return {...report, ready: true, phases: [...report.phases, {name: 'ready', microseconds}]}
+    const {health} = readiness({paths}, name)
+    return {...report, ready: true, health, phases: [...report.phases, {name: 'ready', microseconds}]}
   }
   const exit = lines.find(line => line.startsWith('stopped'))?.split('\t')[1] ?? 'lost'
   throw new VpsError('NOT_READY', `server ${name} ended before it was up: ${exit}`, {
@@ -216,23 +217,18 @@ export async function waitReady(
 }
 
 async function askReady(
-  socket: string,
+  paths: HostPaths,
   name: string,
   timeoutMs: number,
   signal: AbortSignal | undefined,
 ): Promise<string[]> {
   try {
+    const {socket} = serverPaths(paths, name)
     return await request(socket, ['wait-ready'], {timeoutMs, signal, what: `wait for ${name}`})
   } catch (error) {
     if (error instanceof VpsError && error.code !== 'CONTROL_TIMEOUT') throw error
     if (!(error instanceof VpsError)) return [] // no socket any more: it ended
-    throw new VpsError(
-      'NOT_READY',
-      `server ${name} did not say within ${timeoutMs / 1000} s that it is up; it runs`,
-      {
-        suggestions: [`see what it said with \`vps logs ${name}\``],
-      },
-    )
+    throw notReady(paths, name, timeoutMs)
   }
 }
 
@@ -246,6 +242,18 @@ async function provisionStopped(
   const record = readRecord(paths, name)
   if (record === undefined || !hasPendingFiles({storage, definition})) return []
   return await provisionFiles({storage, definition, image: await showImage(record.image, {paths})})
+}
+
+function notReady(paths: HostPaths, name: string, timeoutMs: number): VpsError {
+  const run = readRun(paths, name)
+  const state = run.kind === 'alive' ? run.state : undefined
+  const message =
+    state?.ready && !isUp(state)
+      ? `server ${name} is not healthy after ${timeoutMs / 1000} s${state.healthReason === '' ? '' : ` (${state.healthReason})`}; it runs`
+      : `server ${name} did not say within ${timeoutMs / 1000} s that it is up; it runs`
+  return new VpsError('NOT_READY', message, {
+    suggestions: [`see what it said with \`vps logs ${name}\``],
+  })
 }
 
 /** Its id range must be its own, whatever a power cut or a change of host.yaml did. */
@@ -280,9 +288,10 @@ async function prepareRun(
   }
 }
 
-function isReady({paths}: Context, name: string): boolean {
+function readiness({paths}: Pick<Context, 'paths'>, name: string): Pick<StartReport, 'ready' | 'health'> {
   const run = readRun(paths, name)
-  return run.kind === 'alive' && run.state.ready
+  if (run.kind !== 'alive') return {ready: false, health: null}
+  return {ready: isUp(run.state), health: run.state.health}
 }
 
 function failure(paths: HostPaths, name: string, {fault}: Report, plan: LaunchPlan): VpsError {

@@ -116,9 +116,9 @@ function exitText({paths}: Context, name: string): string | undefined {
   return readText(serverPaths(paths, name).exit)?.trim()
 }
 
-/** `exited 0 1790000000` without the Unix seconds at its end. */
+/** `exited 0 1790000000` without the Unix seconds at its end, and without what the restart policy noted before them. */
 export function withoutTime(exit: string): string {
-  return exit.replace(/ \d{6,}$/, '')
+  return exit.replace(/( gave-up \d+)? \d{6,}$/, '')
 }
 
 async function definedTimeout({paths}: Context, name: string): Promise<number> {

@@ -2,6 +2,7 @@ import type {Definition, Problem} from '../definition/index.ts'
 import type {HostConfig, HostPaths, IdRange, Progress} from '../host/index.ts'
 import type {RecentPressure} from '../resources/index.ts'
 import type {GeneratedPassword} from './provision/index.ts'
+import type {Health} from './run-state.ts'
 
 /** What every verb is given. */
 export interface Context {
@@ -68,6 +69,8 @@ export interface ServerView {
   readonly state: ServerState
   /** The server said that it is up. */
   readonly ready: boolean
+  /** What the checks of its health say; null when there are none, or it does not run. */
+  readonly health: Health | null
   /** Of its init, as the host sees it. */
   readonly pid: number | null
   /** When the state was entered, ISO 8601. */
@@ -138,6 +141,12 @@ export interface ServerDetails extends ServerView {
   readonly supervisor: number | null
   readonly cgroup: string | null
   readonly lastExitAt: string | null
+  /** After how many restarts the restart policy gave up at the last end; null: it did not. */
+  readonly gaveUpAfter: number | null
+  /** When `health` became what it is, ISO 8601. */
+  readonly healthSince: string | null
+  /** Why the last check of its health failed; null when it was passed. */
+  readonly healthReason: string | null
   readonly files: {
     readonly definition: string
     readonly storage: string
@@ -158,7 +167,10 @@ export interface StartReport {
   readonly pid: number
   readonly supervisor: number
   readonly phases: readonly Phase[]
+  /** It is up: it says so, and is healthy if its health is checked. */
   readonly ready: boolean
+  /** As in `ServerView`, at the end of the start. */
+  readonly health: Health | null
   /** Passwords that were made for its users in this start. They are told here only. */
   readonly generated?: readonly GeneratedPassword[]
 }

@@ -18,6 +18,7 @@ export function viewServer(name: string, summary: Summary, run: Run): ServerView
     image: summary.image,
     tags: summary.tags,
     autostart: summary.autostart,
+    health: alive?.health ?? null,
     restarts: alive?.restarts ?? 0,
     lastExit: summary.exit === null ? null : withoutTime(summary.exit),
     hostname: summary.hostname,

@@ -190,7 +190,7 @@ describe('problems of profiles', () => {
   test('are shown with the line of their file', () => {
     const loaded = read('# one\n# two\nprofiles: [bad]\n', {bad: '# first\nnme: x\n'})
     expect(renderProblems(loaded.problems, loaded.texts)).toBe(
-      '/p/bad.yaml:2:1: error: unknown key nme\n    2 | nme: x\n      | ^^^\n      = the keys here are description, tags, template, hostname, init, env, mounts, security, resources, limits, sysctl, enforce, restart, after, autostart, stop, hooks, console, project, network',
+      '/p/bad.yaml:2:1: error: unknown key nme\n    2 | nme: x\n      | ^^^\n      = the keys here are description, tags, template, hostname, init, env, mounts, security, resources, limits, sysctl, enforce, restart, after, autostart, stop, hooks, health, console, project, network, provision',
     )
     expect(() => requireValid(loaded)).toThrow(
       '/s/web1.yaml has 1 error\n/p/bad.yaml:2:1: error: unknown key nme',

@@ -29,6 +29,18 @@ import {
   signalNumber,
 } from '../../src/definition/index.ts'
 
+/** A definition that has no checks of health. */
+const NO_HEALTH = {
+  exec: null,
+  tcp: null,
+  http: null,
+  interval: 10_000,
+  timeout: 5000,
+  retries: 3,
+  grace: 30_000,
+  action: 'none',
+} as const
+
 const good = fileURLToPath(new URL('definitions/good/', import.meta.url))
 
 const NO_RATES = {bps: null, iops: null}
@@ -251,7 +263,16 @@ describe('good definitions', () => {
         capabilities: {add: ['sys_nice'], drop: ['net_raw', 'mknod']},
         allow: ['nesting', 'fuse', 'tun', 'bpf', 'perf', 'userfaultfd', 'keyctl'],
       },
-      restart: {policy: 'always', max: 10, window: 5_400_000},
+      restart: {policy: 'always', max: 10, window: 5_400_000, delay: 2000, maxDelay: 60_000},
+      health: {
+        ...NO_HEALTH,
+        exec: ['pg_isready', '-q'],
+        interval: 15_000,
+        timeout: 2000,
+        retries: 5,
+        grace: 60_000,
+        action: 'restart',
+      },
       after: ['db1', 'cache1'],
       autostart: {enabled: true, delay: 5000},
       hooks: {
@@ -283,7 +304,8 @@ describe('good definitions', () => {
       env: {},
       mounts: [],
       security: {capabilities: {add: [], drop: []}, allow: []},
-      restart: {policy: 'no', max: 5, window: 600_000},
+      restart: {policy: 'no', max: 5, window: 600_000, delay: 100, maxDelay: 10_000},
+      health: NO_HEALTH,
       after: [],
       autostart: {enabled: false, delay: 0},
       hooks: {preStart: [], postStart: [], preStop: [], postStop: [], onFailure: [], timeout: 30_000},

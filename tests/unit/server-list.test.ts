@@ -73,6 +73,7 @@ describe('states', () => {
         name: 'web1',
         state: 'defined',
         ready: false,
+        health: null,
         pid: null,
         since: null,
         template: 'host',

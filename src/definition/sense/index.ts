@@ -4,6 +4,7 @@
  * a better way. A new check is one function in the file of its subject and one line here.
  */
 import * as firewall from './firewall.ts'
+import * as health from './health.ts'
 import * as life from './life.ts'
 import * as mounts from './mounts.ts'
 import * as network from './network.ts'
@@ -79,6 +80,9 @@ export const SENSE: readonly Rule[] = [
   life.afterIsNotItself,
   life.delayNeedsAutostart,
   life.hooksAreProgramsOfTheHost,
+  health.restartDelaysInOrder,
+  health.healthIsCheckedOneWay,
+  health.healthHasACheck,
   life.stopGivesTime,
   life.stopSignalCanBeHandled,
   life.stopDoesNotHoldUpTheHost,

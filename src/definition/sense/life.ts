@@ -39,8 +39,8 @@ export const environmentLeavesOursAlone: Rule = ({definition, report}) => {
 }
 
 export const restartLimitsNeedAPolicy: Rule = ({definition, report, written}) => {
-  if (definition.restart.policy !== 'no') return
-  for (const name of ['max', 'window']) {
+  if (definition.restart.policy !== 'no' || definition.health.action === 'restart') return
+  for (const name of ['max', 'window', 'delay', 'maxDelay']) {
     if (!written(['restart', name])) continue
     report(
       'warning',

@@ -1,5 +1,5 @@
-#ifndef VPS_ATTACH_FDS_H
-#define VPS_ATTACH_FDS_H
+#ifndef VPS_FDS_H
+#define VPS_FDS_H
 
 #include <stddef.h>
 
