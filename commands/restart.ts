@@ -1,6 +1,6 @@
 import {string as word} from '@oclif/core/args'
 import {boolean} from '@oclif/core/flags'
-import {Host} from '../src/server/index.ts'
+import {Host, hookError} from '../src/server/index.ts'
 import {durationFlag, notice, passwordLines, ServersCommand} from '../src/ui/index.ts'
 
 export default class Restart extends ServersCommand {
@@ -34,6 +34,7 @@ export default class Restart extends ServersCommand {
           `${name}: ${ready ? 'up again' : 'restarted'}, init is process ${pid}`,
           ...passwordLines(name, generated),
         ].join('\n'),
+      ({hookFailures}) => hookFailures.map(hookError),
     )
   }
 }

@@ -1,6 +1,6 @@
 import {string as word} from '@oclif/core/args'
 import {boolean} from '@oclif/core/flags'
-import {Host, type StartReport} from '../src/server/index.ts'
+import {Host, hookError, type StartReport} from '../src/server/index.ts'
 import {duration, notice, passwordLines, ServersCommand, timingsTable} from '../src/ui/index.ts'
 
 export default class Start extends ServersCommand {
@@ -9,6 +9,8 @@ export default class Start extends ServersCommand {
     `Returns when the server's init runs; with --wait when the server says that it is up (systemd: all of its default target; others: at once) and, where the definition has \`health\`, that it is healthy.
 
 A start that fails leaves nothing behind. If a step of it fails, the line and column of the definition that asked for the step is part of the message.
+
+A preStart hook that fails keeps the server from starting; a postStart hook that fails is reported, the server runs, and the exit code is 1.
 
 A limit that this host cannot enforce keeps the server from starting, unless --allow-unenforced is given or the definition says \`enforce: best-effort\`.`
   static override usage = 'NAME… | --all | --tag T [--wait] [--timings] [--explain] [--allow-unenforced]'
@@ -53,6 +55,7 @@ A limit that this host cannot enforce keeps the server from starting, unless --a
         timings
           ? `${startedLine(report, wait)}\n${timingsTable(report.phases, this.paint)}`
           : startedLine(report, wait),
+      ({hookFailures}) => hookFailures.map(hookError),
     )
   }
 }

@@ -98,6 +98,14 @@ static void finish(struct supervisor *supervisor)
         supervisor->finished = true;
 }
 
+/* It ends by itself and for good: nobody wants it up any more, so the next boot of the host does not start it
+ * (src/server/wanted.ts). Whoever has it stopped says so himself. */
+static void finish_unasked(struct supervisor *supervisor)
+{
+        (void)unlinkat(supervisor->server.storage_dir, "up", 0); /* it may not be there */
+        finish(supervisor);
+}
+
 static long most_restarts(const struct supervisor *supervisor)
 {
         return plan_number(&supervisor->server.plan, "restart-max", 5);
@@ -114,7 +122,7 @@ static void give_up(struct supervisor *supervisor)
 {
         state_write_exit(&supervisor->server, supervisor->exit, (int)most_restarts(supervisor));
         say_gave_up(supervisor, supervisor->exit);
-        finish(supervisor);
+        finish_unasked(supervisor);
 }
 
 /* A guest's reboot is its own wish and needs no policy; one that reboots as soon as it is up is slowed down.
@@ -131,7 +139,7 @@ static void decide(struct supervisor *supervisor, int status)
         } else if (!policy_restarts(&supervisor->server.plan, status)) {
                 if (has_failed(status))
                         hook_run(supervisor, "failed", supervisor->exit);
-                finish(supervisor);
+                finish_unasked(supervisor);
         } else if (may_restart(supervisor)) {
                 if (has_failed(status))
                         hook_run(supervisor, "failed", supervisor->exit);
@@ -213,7 +221,7 @@ void restart_tick(struct supervisor *supervisor)
         server->restarts++;
         if (cgroup_renew_payload(server, &fault) < 0 || boot(server, -1, &fault) < 0) {
                 say_failed(supervisor, &fault);
-                finish(supervisor);
+                finish_unasked(supervisor);
                 return;
         }
         supervisor_started(supervisor);

@@ -10,10 +10,12 @@ import {
   create,
   destroy,
   type HistoryOrigin,
+  hookError,
   openSession,
   readRecord,
   replaceDefinition,
   restart,
+  type StopReport,
   standingOf,
   start,
   stop,
@@ -83,17 +85,22 @@ async function take(context: Context, name: string, aim: Aim, step: Step): Promi
       await write(context, name, target.text, origin)
       return
     case 'stop':
-      if (standingOf(paths, name).run.kind === 'alive') await stop(context, name, {})
+      if (standingOf(paths, name).run.kind === 'alive') tellHooks(context, await stop(context, name, {}))
       return
     case 'restart':
-      await restart(context, name)
+      tellHooks(context, await restart(context, name))
       return
     case 'start': {
       if (standingOf(paths, name).run.kind === 'alive') await stop(context, name, {}) // it is just ending
-      await start(context, name, {}, aim.made)
+      tellHooks(context, await start(context, name, {}, aim.made))
       return
     }
   }
+}
+
+/** Hooks that failed keep nothing from being done. */
+function tellHooks({notice}: Context, {hookFailures}: Pick<StopReport, 'hookFailures'>): void {
+  for (const failed of hookFailures) notice(hookError(failed).message)
 }
 
 type Wanted = Extract<Target, {kind: 'server'}>

@@ -1,10 +1,13 @@
+import {requirePrivilege} from '../host/index.ts'
 import {Host, type HostOptions} from '../server/index.ts'
 import {type ApplyOptions, applyFleet} from './apply.ts'
+import {type BootOptions, type BootReport, boot} from './boot.ts'
 import {loadFleet} from './file/index.ts'
 import {checkFitOf, type FitRow} from './fit/index.ts'
 import type {PlanOptions} from './options.ts'
 import {planFleet} from './plan.ts'
 import type {ApplyReport} from './report.ts'
+import {type ShutdownOptions, type ShutdownReport, shutdown} from './shutdown.ts'
 import type {FleetPlan} from './types.ts'
 
 /** A host with verbs that are about many servers together. */
@@ -40,5 +43,17 @@ export class FleetHost extends Host {
 
   async #load(files: readonly string[], {variables}: PlanOptions) {
     return await loadFleet(this.context(), files, variables === undefined ? {} : {variables})
+  }
+
+  /** Starts the servers that shall run once the host is up, in the order that `after` says; those that run are left alone. */
+  async boot(options: BootOptions = {}): Promise<BootReport> {
+    await requirePrivilege('boot')
+    return await boot(this, this.context(options.progress, options.signal), options)
+  }
+
+  /** Stops all servers in the reverse order, kills what does not stop in time, and remembers who ran for the next boot. */
+  async shutdown(options: ShutdownOptions = {}): Promise<ShutdownReport> {
+    await requirePrivilege('shutdown')
+    return await shutdown(this, this.context(options.progress, options.signal), options)
   }
 }

@@ -12,6 +12,20 @@ export interface Ordered {
   readonly after: readonly string[]
 }
 
+/** Servers that wait for each other (exit 2). Its message names the way round: in `web → app → web` each comes after the next. */
+export class DependencyCycle extends VpsError {
+  /** Each server of it once. */
+  readonly names: readonly string[]
+
+  constructor(names: readonly string[]) {
+    super('DEPENDENCY_CYCLE', `servers wait for each other: ${[...names, names[0]].join(' → ')}`, {
+      exitCode: ExitCode.wrongUse,
+      suggestions: ['take one of these names out of the `after` of the one before it'],
+    })
+    this.names = names
+  }
+}
+
 /** What the work of one server may do with its turn. */
 export interface Turn {
   /** Aborted when the whole is. */
@@ -43,7 +57,7 @@ export interface OrderOptions<Server> {
 
 /**
  * Servers in stages: those of a stage come after some of the stage before, and do not depend on each other.
- * @throws VpsError DEPENDENCY_CYCLE (exit 2)
+ * @throws DependencyCycle
  */
 export function orderOf<Server extends Ordered>(servers: readonly Server[]): Server[][] {
   const before = predecessors(servers)
@@ -64,6 +78,23 @@ export function orderOf<Server extends Ordered>(servers: readonly Server[]): Ser
   return stages
 }
 
+/** The same servers, where those that wait for each other come after nobody: so that all others still have their order. */
+export function untangle<Server extends Ordered>(
+  servers: readonly Server[],
+): {readonly servers: Server[]; readonly cycles: ReadonlyMap<string, DependencyCycle>} {
+  const cycles = new Map<string, DependencyCycle>()
+  for (;;) {
+    const free = servers.map(server => (cycles.has(server.name) ? {...server, after: []} : server))
+    try {
+      orderOf(free)
+      return {servers: free, cycles}
+    } catch (error) {
+      if (!(error instanceof DependencyCycle)) throw error
+      for (const name of error.names) cycles.set(name, error)
+    }
+  }
+}
+
 /** The same servers the other way round: each comes after those that came after it. For stopping. */
 export function reversed<Server extends Ordered>(servers: readonly Server[]): Server[] {
   const followers = new Map<string, string[]>(servers.map(({name}) => [name, []]))
@@ -74,7 +105,7 @@ export function reversed<Server extends Ordered>(servers: readonly Server[]): Se
 /**
  * Does `work` to each server as soon as it is done for all that the server comes after. One that fails keeps those that come
  * after it from their turn, and no others. Returns how each fared, in the order given; it throws for no failure of `work`.
- * @throws VpsError DEPENDENCY_CYCLE (exit 2), before anything is done
+ * @throws DependencyCycle before anything is done
  */
 export async function inOrder<Server extends Ordered, Result>(
   servers: readonly Server[],
@@ -140,8 +171,11 @@ function predecessors(servers: readonly Ordered[]): Map<string, string[]> {
   )
 }
 
-/** Names the way round: `web → app → db → web`, where each is to start after the next. */
-function cycleError(names: readonly string[], before: ReadonlyMap<string, readonly string[]>): VpsError {
+/** Where it ends that servers wait for each other. */
+function cycleError(
+  names: readonly string[],
+  before: ReadonlyMap<string, readonly string[]>,
+): DependencyCycle {
   const left = new Set(names)
   const way: string[] = []
   let here = names[0] ?? ''
@@ -149,9 +183,5 @@ function cycleError(names: readonly string[], before: ReadonlyMap<string, readon
     way.push(here)
     here = before.get(here)?.find(other => left.has(other)) ?? '' // each of these waits for another: else it would be placed
   }
-  const round = way.slice(way.indexOf(here))
-  return new VpsError('DEPENDENCY_CYCLE', `servers wait for each other: ${[...round, here].join(' → ')}`, {
-    exitCode: ExitCode.wrongUse,
-    suggestions: [`take one of these names out of the \`after\` of the one before it`],
-  })
+  return new DependencyCycle(way.slice(way.indexOf(here)))
 }

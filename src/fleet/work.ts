@@ -117,7 +117,7 @@ async function untilUp(context: Context, name: string, signal: AbortSignal): Pro
   try {
     await waitReady(
       {...context, signal},
-      {name, pid: 0, supervisor: 0, phases: [], ready: false, health: null},
+      {name, pid: 0, supervisor: 0, phases: [], ready: false, health: null, hookFailures: []},
     )
   } catch (error) {
     if (!signal.aborted) throw error

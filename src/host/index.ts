@@ -64,4 +64,5 @@ export {
 } from './paths.ts'
 export {type Privilege, privilegeProblem, readPrivilege, requirePrivilege} from './privilege.ts'
 export {type Progress, silent} from './progress.ts'
+export {programProblem} from './trusted.ts'
 export {Watch, type Watched} from './watch.ts'

@@ -59,6 +59,8 @@ export interface ServerPaths {
   readonly console: string
   /** How init ended last; text. */
   readonly exit: string
+  /** There while the server is wanted up, see src/server/wanted.ts; empty. */
+  readonly up: string
   /** The addresses that the server has, by link; JSON. A copy of its part of `HostPaths.addresses`. */
   readonly addresses: string
   readonly run: string
@@ -140,7 +142,10 @@ export function serverPaths(paths: HostPaths, name: string): ServerPaths {
 /** The parts of a server's storage directory, wherever it stands (a journal has the same parts). */
 export function storagePaths(
   storage: string,
-): Pick<ServerPaths, 'storage' | 'record' | 'upper' | 'work' | 'log' | 'console' | 'exit' | 'addresses'> {
+): Pick<
+  ServerPaths,
+  'storage' | 'record' | 'upper' | 'work' | 'log' | 'console' | 'exit' | 'up' | 'addresses'
+> {
   return {
     storage,
     record: `${storage}/server.json`,
@@ -149,6 +154,7 @@ export function storagePaths(
     log: `${storage}/log`,
     console: `${storage}/log/console.log`,
     exit: `${storage}/exit`,
+    up: `${storage}/up`,
     addresses: `${storage}/addresses`,
   }
 }

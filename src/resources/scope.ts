@@ -18,6 +18,9 @@ const GONE_MS = 30_000
 /** systemd sees by itself that a scope is empty, and needs a moment; after this time it is told. */
 const TELL_MS = 1_000
 
+/** The unit of `vps install-service`; it need not be there. */
+const HOST_SERVICE = 'vps.service'
+
 /** Where systemd keeps what SetUnitProperties changed until the next boot; see systemd.unit(5). */
 const CONTROL = '/run/systemd/system.control'
 
@@ -137,6 +140,9 @@ function startArguments({
     // At a shutdown of the host everybody in the scope is told, by a signal that only the supervisor takes up: it shuts the
     // server down in order and needs the time that it gives its init.
     ['KillSignal', 'i', String(constants.signals.SIGURG)],
+    // And only once the service that stops servers in their order is done (src/fleet/service): what is before it when it starts is
+    // behind it when it stops.
+    ['Before', 'as', '1', HOST_SERVICE],
     ['TimeoutStopUSec', 't', String((stopTimeoutMs + 5_000) * 1000)],
     ...more,
   ]

@@ -4,6 +4,7 @@ import {renameDurable, serverPaths, syncDirectory} from '../host/index.ts'
 import {cgroupPlace, removeParent} from '../resources/index.ts'
 import {happened} from './happened.ts'
 import {recordHistory} from './history.ts'
+import {hookError} from './hooks.ts'
 import {destroyingPath, listDirectory} from './journal.ts'
 import {forgetCommon} from './network/common.ts'
 import {fileKey, readRecord} from './record.ts'
@@ -20,7 +21,8 @@ export async function destroy(context: Context, name: string, force: boolean): P
   if (readRun(paths, name).kind === 'alive') {
     if (!force)
       throw wrongState(`server ${name} is running`, `stop it first: \`vps stop ${name}\``, 'or use `--force`')
-    await stop(context, name, {})
+    const {hookFailures} = await stop(context, name, {})
+    for (const failed of hookFailures) context.notice(hookError(failed).message)
   }
   const key = fileKey(definition)
   const before = readText(definition)

@@ -27,6 +27,7 @@ import {destroy} from './destroy.ts'
 import {type ExecOptions, type ExecResult, exec, runScript} from './exec.ts'
 import {pause, resume} from './freeze.ts'
 import type {HistoryOrigin} from './history.ts'
+import {hookError} from './hooks.ts'
 import {findLeftovers, leftoversCheck, repairAll, unseenLeftovers} from './leftovers.ts'
 import type {LimitOptions} from './limits.ts'
 import {type ListFilter, list, resolveNames, type Selection, viewOne} from './list.ts'
@@ -143,7 +144,10 @@ export class Host {
     const context = this.context(progress, signal)
     await using _session = await openSession(context, 'create', name)
     const {generated, loaded} = await create(context, name, source, origin)
-    if (started) await start(context, name, {allowUnenforced}, loaded)
+    const {hookFailures} = started
+      ? await start(context, name, {allowUnenforced}, loaded)
+      : {hookFailures: []}
+    for (const failed of hookFailures) context.notice(hookError(failed).message)
     return {...(await viewOne(this.paths, name, loaded)), ...(generated.length > 0 && {generated})}
   }
 

@@ -22,7 +22,9 @@ export {
   type HistoryVerb,
   recordHistory,
 } from './history.ts'
+export {hookError} from './hooks.ts'
 export {type ExplainedPlan, Host, type HostOptions, type OriginOptions, type VerbOptions} from './host.ts'
+export {killNow} from './hurry.ts'
 export {type Leftover, repairGone} from './leftovers.ts'
 export {type ListFilter, type Selection, serverNames} from './list.ts'
 export type {LogOptions} from './logs.ts'
@@ -30,6 +32,7 @@ export type {ServerMonth} from './months.ts'
 export {type NetworkDifference, sentence as differenceText} from './network/check.ts'
 export type {FirewallRule, FirewallView} from './network/firewall.ts'
 export {type ParsingOptions, parseOptions} from './parse-options.ts'
+export {type Place, readPlaces} from './places.ts'
 export type {EffectiveDefinition, ProfileDetails, ProfileView} from './profiles.ts'
 export type {GeneratedPassword} from './provision/index.ts'
 export {readRecord, type ServerRecord, writeRecord} from './record.ts'
@@ -60,6 +63,9 @@ export type {ServerTraffic, TrafficMonth} from './traffic.ts'
 export type {
   Context,
   CreateReport,
+  HookFacts,
+  HookFailure,
+  HookName,
   LinkView,
   NetworkAddress,
   NetworkPool,
@@ -78,3 +84,4 @@ export type {ServerRefusal, ServerUsage} from './usage.ts'
 export type {Finding, FindingState, Unit} from './verify/finding.ts'
 export {VERIFY_PARTS, type VerifyOptions, type VerifyPart, type VerifyReport} from './verify.ts'
 export {WAIT_STATES, type WaitOptions, type WaitReport, type WaitState} from './wait.ts'
+export {noteUp} from './wanted.ts'

@@ -11,9 +11,9 @@ export async function restart(
   name: string,
   {timeoutMs, ...limits}: Pick<StopOptions, 'timeoutMs'> & LimitOptions = {},
 ): Promise<StartReport> {
-  if (readRun(context.paths, name).kind === 'alive') {
-    await planStart(context, name, limits) // a definition that can't be started shall not stop what runs
-    await stop(context, name, {timeoutMs})
-  }
-  return await start(context, name, limits)
+  if (readRun(context.paths, name).kind !== 'alive') return await start(context, name, limits)
+  await planStart(context, name, limits) // a definition that can't be started shall not stop what runs
+  const stopped = await stop(context, name, {timeoutMs, stayWanted: true})
+  const started = await start(context, name, limits)
+  return {...started, hookFailures: [...stopped.hookFailures, ...started.hookFailures]}
 }

@@ -20,6 +20,7 @@ import {
 import {request} from './control.ts'
 import {describeErrno, startError} from './fault.ts'
 import {happened} from './happened.ts'
+import {hookError, runHook} from './hooks.ts'
 import {guardIdBase} from './id-base.ts'
 import {lackOf} from './lack.ts'
 import {DEVICES, type LimitOptions, mayLack, sharesWithOthers} from './limits.ts'
@@ -37,6 +38,7 @@ import {isUp, readRun} from './run-state.ts'
 import {wrongState} from './session.ts'
 import {settleOthers} from './sharing.ts'
 import type {Context, StartReport} from './types.ts'
+import {isWantedUp, noteDown, noteUp} from './wanted.ts'
 
 export interface StartOptions extends LimitOptions {
   /** Returns when the server says that it is up, not already when its init runs. */
@@ -59,14 +61,10 @@ export async function start(
 ): Promise<StartReport> {
   if (readRun(context.paths, name).kind === 'alive')
     throw wrongState(`server ${name} is running already`, `start it anew with \`vps restart ${name}\``)
-  try {
-    const report = await startStopped(context, name, options, known)
-    happened(context, 'started', name, {pid: report.pid})
-    return report
-  } catch (error) {
-    happened(context, 'failed', name, {reason: reasonOf(error)})
-    throw error
-  }
+  const {report, definition} = await startStopped(context, name, options, known)
+  happened(context, 'started', name, {pid: report.pid})
+  const failed = await runHook(context, name, {hook: 'postStart', definition})
+  return failed === undefined ? report : {...report, hookFailures: [failed]}
 }
 
 /** Its message, and those of what went wrong below. */
@@ -75,17 +73,39 @@ function reasonOf(error: unknown): string {
   return error.cause === undefined ? error.message : `${error.message}: ${reasonOf(error.cause)}`
 }
 
+interface Started {
+  readonly report: StartReport
+  readonly definition: Definition
+}
+
 async function startStopped(
   context: Context,
   name: string,
   options: LimitOptions,
   known: Loaded | undefined,
+): Promise<Started> {
+  try {
+    await secureIds(context, name)
+    const loaded = known ?? (await loadValid(context, name))
+    const {definition} = loaded
+    const generated = await provisionStopped(context, name, definition)
+    await secureNetwork(context, name, loaded)
+    const begin = () => startLoaded(context, name, loaded, options)
+    const report = await wantedUp(context, name, () => afterHook(context, name, definition, begin))
+    return {report: {...report, ...(generated.length > 0 && {generated})}, definition}
+  } catch (error) {
+    happened(context, 'failed', name, {reason: reasonOf(error)})
+    throw error
+  }
+}
+
+async function startLoaded(
+  context: Context,
+  name: string,
+  loaded: Loaded,
+  options: LimitOptions,
 ): Promise<StartReport> {
   const {paths, signal} = context
-  await secureIds(context, name)
-  const loaded = known ?? (await loadValid(context, name))
-  const generated = await provisionStopped(context, name, loaded.definition)
-  await secureNetwork(context, name, loaded)
   await using sharing = sharesWithOthers(context, loaded.definition)
     ? await lockSharing(paths, 'start', context.progress)
     : undefined
@@ -116,7 +136,42 @@ async function startStopped(
     supervisor,
     phases: report.phases,
     ...readiness(context, name),
-    ...(generated.length > 0 && {generated}),
+    hookFailures: [],
+  }
+}
+
+/** A start that fails leaves the wish as it was: a server that ran before the host went down is tried at the next boot again. */
+async function wantedUp<Result>(
+  {paths}: Context,
+  name: string,
+  work: () => Promise<Result>,
+): Promise<Result> {
+  const before = isWantedUp(paths, name)
+  noteUp(paths, name) // first: whoever is killed now has begun to start it
+  try {
+    return await work()
+  } catch (error) {
+    if (!before) noteDown(paths, name)
+    throw error
+  }
+}
+
+/** A start after its preStart hook. One that fails from there on is followed by postStop, which undoes what that did. */
+async function afterHook(
+  context: Context,
+  name: string,
+  definition: Definition,
+  work: () => Promise<StartReport>,
+): Promise<StartReport> {
+  try {
+    const refused = await runHook(context, name, {hook: 'preStart', definition})
+    if (refused !== undefined) throw hookError(refused)
+    return await work()
+  } catch (error) {
+    const hasBegun = definition.hooks.preStart.length > 0
+    const undo = hasBegun ? await runHook(context, name, {hook: 'postStop', definition}) : undefined
+    if (undo !== undefined) context.notice(hookError(undo).message)
+    throw error
   }
 }
 

@@ -1,21 +1,27 @@
 import {closeSync} from 'node:fs'
 import {join} from 'node:path'
-import {loadDefinition} from '../definition/index.ts'
+import {type Definition, loadDefinition} from '../definition/index.ts'
 import {VpsError} from '../errors.ts'
 import {errno, exists, serverPaths, throwIfAborted} from '../host/index.ts'
 import {pidfdOpen, pidfdSignal, pidfdWait} from '../native/index.ts'
 import {freezeCgroup} from '../resources/index.ts'
 import {request} from './control.ts'
+import {runHook} from './hooks.ts'
 import {noteLoss, removeRun} from './remains.ts'
 import {isProcess, type RunState, readRun, readText} from './run-state.ts'
 import {wrongState} from './session.ts'
-import type {Context, StopReport} from './types.ts'
+import type {Context, HookFailure, StopReport} from './types.ts'
+import {noteDown} from './wanted.ts'
 
 export interface StopOptions {
   /** How long init may take before it is killed; default: the definition's. */
   readonly timeoutMs?: number | undefined
   /** Does not ask. */
   readonly kill?: boolean | undefined
+  /** It is stopped for now and still wanted up: the next boot starts it, if it should. */
+  readonly stayWanted?: boolean | undefined
+  /** When all of it is to be over, as `performance.now()` counts: what init and hooks get is cut to what is left. */
+  readonly until?: number | undefined
 }
 
 const DEFAULT_TIMEOUT_MS = 30_000
@@ -30,13 +36,25 @@ export async function stop(context: Context, name: string, options: StopOptions)
   const begin = performance.now()
   const run = readRun(context.paths, name)
   if (run.kind !== 'alive') throw wrongState(`server ${name} is not running`)
-  const timeoutMs = options.timeoutMs ?? (await definedTimeout(context, name))
+  if (!options.stayWanted) noteDown(context.paths, name) // first: whatever becomes of this stop, it is the admin's wish
+  const definition = await definitionOf(context, name)
+  const leftMs = () => (options.until ?? Number.POSITIVE_INFINITY) - performance.now()
+  const hookFailures: HookFailure[] = []
+  const hook = async (which: 'preStop' | 'postStop', ended?: string): Promise<void> => {
+    if (definition === undefined) return
+    const failed = await runHook(context, name, {hook: which, definition, exit: ended, mostMs: leftMs()})
+    if (failed !== undefined) hookFailures.push(failed)
+  }
+  if (options.kill !== true && leftMs() > 0) await hook('preStop')
+  const ownMs = options.timeoutMs ?? timeoutOf(definition)
+  const timeoutMs = Math.round(Math.max(0, Math.min(ownMs, leftMs())))
   const before = exitText(context, name)
   const told = await askToStop(context, name, run.state, {...options, timeoutMs})
   await removeRun(context, name)
   const exit = told ?? (await foundExit(context, name, before))
+  await hook('postStop', exit)
   const tookMs = Math.round(performance.now() - begin)
-  return {name, exit, tookMs, killed: options.kill === true || exit === `signaled ${SIGKILL}`}
+  return {name, exit, tookMs, killed: options.kill === true || exit === `signaled ${SIGKILL}`, hookFailures}
 }
 
 /** Returns what the supervisor said of init's end; `undefined` when it was gone before it could. */
@@ -121,13 +139,17 @@ export function withoutTime(exit: string): string {
   return exit.replace(/( gave-up \d+)? \d{6,}$/, '')
 }
 
-async function definedTimeout({paths}: Context, name: string): Promise<number> {
+/** Undefined when nobody can read it: a definition that was removed or broken shall not keep its server running. */
+async function definitionOf({paths}: Context, name: string): Promise<Definition | undefined> {
   try {
-    const {definition} = await loadDefinition(serverPaths(paths, name).definition, {
-      profiles: paths.profiles,
-    })
-    return Number.isFinite(definition.stop.timeout) ? definition.stop.timeout : DEFAULT_TIMEOUT_MS
+    const loaded = await loadDefinition(serverPaths(paths, name).definition, {profiles: paths.profiles})
+    return loaded.definition
   } catch {
-    return DEFAULT_TIMEOUT_MS // a definition that was removed or broken shall not keep its server running
+    return undefined
   }
+}
+
+function timeoutOf(definition: Definition | undefined): number {
+  const timeout = definition?.stop.timeout ?? DEFAULT_TIMEOUT_MS
+  return Number.isFinite(timeout) ? timeout : DEFAULT_TIMEOUT_MS
 }

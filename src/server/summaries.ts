@@ -1,6 +1,7 @@
 import {readFileSync, statSync} from 'node:fs'
 import {basename, join} from 'node:path'
 import {
+  type Definition,
   type Loaded,
   type ProfileLookup,
   parseDefinition,
@@ -16,6 +17,12 @@ export interface Summary {
   readonly template: string | null
   readonly tags: readonly string[]
   readonly autostart: boolean
+  /** How long its start waits at a boot, in milliseconds. */
+  readonly delay: number
+  /** The servers that come before it. */
+  readonly after: readonly string[]
+  /** Its restart policy is not `no`. */
+  readonly restarts: boolean
   readonly hostname: string | null
   readonly project: string | null
   /** `addresses`: of links that get none from pools. */
@@ -141,19 +148,17 @@ export function summarise(
     const problem = `${basename(place)}:${line}:${column}: ${error.message}`
     return {...NOTHING, image, fleet, exit, profiles, problem}
   }
-  const {template, tags, autostart, hostname, project, network} = definition
-  const links = network.links.map(({name: link, mode, addresses}) => ({
-    name: link,
-    mode,
-    addresses: mode === 'routed' ? [] : addresses,
-  }))
+  const {template, tags, after, autostart, hostname, project, restart} = definition
   return {
     template: template.name,
     tags,
     autostart: autostart.enabled,
+    delay: autostart.delay,
+    after,
+    restarts: restart.policy !== 'no',
     hostname,
     project,
-    links: network.mode === 'links' ? links : [],
+    links: linkSummaries(definition),
     profiles,
     image,
     fleet,
@@ -162,10 +167,23 @@ export function summarise(
   }
 }
 
+/** The links of a server, as far as its definition says. */
+export function linkSummaries({network}: Definition): Summary['links'] {
+  if (network.mode !== 'links') return []
+  return network.links.map(({name, mode, addresses}) => ({
+    name,
+    mode,
+    addresses: mode === 'routed' ? [] : addresses,
+  }))
+}
+
 const NOTHING: Summary = {
   template: null,
   tags: [],
   autostart: false,
+  delay: 0,
+  after: [],
+  restarts: false,
   hostname: null,
   project: null,
   links: [],

@@ -161,6 +161,40 @@ export interface Phase {
   readonly microseconds: number
 }
 
+/** The hooks that verbs run; `onFailure` is the supervisor's. */
+export type HookName = 'preStart' | 'postStart' | 'preStop' | 'postStop'
+
+/** What a hook is told about its server, on standard input. */
+export interface HookFacts {
+  readonly hook: HookName
+  readonly name: string
+  readonly uuid: string | null
+  readonly state: 'running' | 'stopped'
+  /** Of its init, as the host sees it. */
+  readonly pid: number | null
+  /** How init ended; null before it has. */
+  readonly exit: string | null
+  readonly hostname: string
+  readonly project: string
+  readonly tags: readonly string[]
+  /** Of all its links. */
+  readonly addresses: readonly string[]
+  readonly links: readonly LinkView[]
+  /** Directories of the host. */
+  readonly storage: string
+  readonly log: string
+}
+
+/** A hook that failed where the verb was done all the same. */
+export interface HookFailure {
+  readonly server: string
+  readonly hook: HookName
+  /** `/usr/local/sbin/note ended with status 3` */
+  readonly message: string
+  /** The last lines that it said. */
+  readonly output: string
+}
+
 export interface StartReport {
   readonly name: string
   /** Of init, as the host sees it. */
@@ -171,6 +205,8 @@ export interface StartReport {
   readonly ready: boolean
   /** As in `ServerView`, at the end of the start. */
   readonly health: Health | null
+  /** Hooks that failed, and did not keep the server from running. */
+  readonly hookFailures: readonly HookFailure[]
   /** Passwords that were made for its users in this start. They are told here only. */
   readonly generated?: readonly GeneratedPassword[]
 }
@@ -187,6 +223,8 @@ export interface StopReport {
   readonly tookMs: number
   /** It did not stop when asked, or was not asked. */
   readonly killed: boolean
+  /** Hooks that failed, and did not keep the server from being stopped. */
+  readonly hookFailures: readonly HookFailure[]
 }
 
 export interface SetReport {

@@ -1,4 +1,5 @@
 import process from 'node:process'
+import {ExitCode} from '../errors.ts'
 import {paintFor} from './color.ts'
 import {renderError} from './errors.ts'
 import {exitCodeOfMany, forEachName, manyJson} from './many.ts'
@@ -10,6 +11,8 @@ export interface EachOptions<Value extends object> {
   readonly work: (name: string, progress: (line: string) => void) => Promise<Value>
   /** What to say of a result. */
   readonly text: (value: Value, name: string) => string
+  /** What went wrong though it was done; says so on standard error, and makes the exit code 1. */
+  readonly problems?: ((value: Value) => readonly Error[]) | undefined
 }
 
 /**
@@ -18,7 +21,7 @@ export interface EachOptions<Value extends object> {
  */
 export async function reportEach<Value extends object>(
   names: readonly string[],
-  {json, work, text}: EachOptions<Value>,
+  {json, work, text, problems = () => []}: EachOptions<Value>,
 ): Promise<number> {
   const progress = progressLine()
   const outcomes = await forEachName(
@@ -27,11 +30,15 @@ export async function reportEach<Value extends object>(
     async outcome => {
       progress.clear()
       if (json) return
-      if (outcome.ok) await write(`${text(outcome.value, outcome.name)}\n`)
-      else process.stderr.write(`${renderError(outcome.error, paintFor(process.stderr))}\n`)
+      if (outcome.ok) {
+        await write(`${text(outcome.value, outcome.name)}\n`)
+        for (const problem of problems(outcome.value))
+          process.stderr.write(`${renderError(problem, paintFor(process.stderr))}\n`)
+      } else process.stderr.write(`${renderError(outcome.error, paintFor(process.stderr))}\n`)
     },
   )
   progress.end()
   if (json) await write(toJson(manyJson(outcomes)))
-  return exitCodeOfMany(outcomes)
+  const isWhole = outcomes.every(outcome => !outcome.ok || problems(outcome.value).length === 0)
+  return exitCodeOfMany(outcomes) || (isWhole ? ExitCode.done : ExitCode.failed)
 }

@@ -98,8 +98,9 @@ export abstract class ServersCommand extends VpsCommand {
     names: readonly string[],
     work: (name: string, progress: (line: string) => void) => Promise<Value>,
     text: (value: Value, name: string) => string,
+    problems?: (value: Value) => readonly Error[],
   ): Promise<void> {
-    process.exitCode = await reportEach(names, {json: this.json, work, text})
+    process.exitCode = await reportEach(names, {json: this.json, work, text, problems})
   }
 }
 

@@ -1,6 +1,6 @@
 import {setTimeout as sleep} from 'node:timers/promises'
 import {describe, expect, test} from 'vitest'
-import {inOrder, type Ordered, orderOf, reversed} from '../../src/fleet/order.ts'
+import {inOrder, type Ordered, orderOf, reversed, untangle} from '../../src/fleet/order.ts'
 
 /** `{web: ['db']}` as servers. */
 const graph = (after: Readonly<Record<string, readonly string[]>>): Ordered[] =>
@@ -46,6 +46,16 @@ describe('a cycle', () => {
         message: `servers wait for each other: ${way}`,
       }),
     )
+  })
+
+  test('is taken out of the order, and the rest keeps its own', () => {
+    const {servers, cycles} = untangle(graph({web: ['a', 'db'], a: ['b'], b: ['a', 'c'], c: ['c'], db: []}))
+    expect(names(orderOf(servers))).toEqual([['a', 'b', 'c', 'db'], ['web']])
+    expect([...cycles].map(([name, {names: round}]) => [name, round])).toEqual([
+      ['a', ['a', 'b']],
+      ['b', ['a', 'b']],
+      ['c', ['c']],
+    ])
   })
 
   test('keeps anything from being done', async () => {
