@@ -10,6 +10,7 @@ import {
   renderProblems,
 } from '../src/definition/index.ts'
 import {ExitCode, VpsError} from '../src/errors.ts'
+import {type CheckedFleet, checkFleet, isFleetFile} from '../src/fleet/index.ts'
 import {hostPaths} from '../src/host/index.ts'
 import {
   errorJson,
@@ -25,23 +26,24 @@ import {
 
 interface Checked {
   readonly file: string
-  readonly loaded: Loaded | undefined
+  readonly loaded: Loaded | CheckedFleet | undefined
   /** It could not be read. */
   readonly error: unknown
 }
 
 export default class Validate extends VpsCommand {
-  static override summary = 'Check definitions: all problems at once, with line and column.'
+  static override summary = 'Check definitions and fleet files: all problems at once, with line and column.'
   static override description =
-    'Problems have three grades: an error keeps the server from being made, a warning is most likely a mistake, a recommendation is good practice. Ends with 2 if there is an error, with --strict also if there is a warning. Profiles that a definition names are read from /etc/vps/profiles and checked with it. - reads standard input. Changes nothing and needs no root.'
+    'Problems have three grades: an error keeps the server from being made, a warning is most likely a mistake, a recommendation is good practice. Ends with 2 if there is an error, with --strict also if there is a warning. Profiles that a definition names are read from /etc/vps/profiles and checked with it. A fleet file (with a key fleet, servers, include or vars) is checked with all servers that come of it; its variables may be set in the environment (VPS_VAR_NAME). - reads standard input. Changes nothing and needs no root.'
   static override usage = 'FILE… [--strict]'
   static override examples = [
     'vps validate web1.yaml',
+    {description: 'a fleet, with every server it makes', command: 'vps validate fleet.yaml'},
     {description: 'in a commit hook', command: 'vps validate --strict servers/*.yaml'},
     {description: 'for an editor or a build', command: 'vps validate --json web1.yaml'},
   ]
   static override strict = false
-  static override args = {files: word({description: 'Definitions to check.', required: true})}
+  static override args = {files: word({description: 'Definitions and fleet files to check.', required: true})}
   static override flags = {strict: boolean({description: 'Warnings count as errors.'})}
 
   async run(): Promise<void> {
@@ -59,13 +61,14 @@ export default class Validate extends VpsCommand {
 }
 
 async function check(file: string): Promise<Checked> {
-  const {profiles} = hostPaths()
+  const paths = hostPaths()
+  const load = async () => {
+    if (file === '-') return await readDefinition()
+    if (isFleetFile(file)) return await checkFleet({paths}, [file])
+    return await loadDefinition(file, {profiles: paths.profiles})
+  }
   try {
-    return {
-      file,
-      loaded: file === '-' ? await readDefinition() : await loadDefinition(file, {profiles}),
-      error: undefined,
-    }
+    return {file, loaded: await load(), error: undefined}
   } catch (error) {
     return {file, loaded: undefined, error: unreadable(file, error)}
   }
@@ -92,10 +95,13 @@ function checkedText({file, loaded, error}: Checked, ok: boolean, paint: Paint):
     loaded.problems.length === 0
       ? ''
       : `${paintProblems(renderProblems(loaded.problems, loaded.texts), paint)}\n`
-  return `${problems}${file}: ${ok ? paint('good', 'valid') : paint('bad', 'invalid')}`
+  const fleet = 'servers' in loaded && loaded.servers !== undefined ? `, ${loaded.servers} servers` : ''
+  return `${problems}${file}: ${ok ? paint('good', 'valid') : paint('bad', 'invalid')}${fleet}`
 }
 
 function checkedJson({file, loaded, error}: Checked, ok: boolean): object {
   if (loaded === undefined) return {file, ok, problems: [], error: errorJson(error)}
-  return {file, ok, name: loaded.definition.name, problems: loaded.problems.map(problemJson)}
+  const problems = loaded.problems.map(problemJson)
+  if ('definition' in loaded) return {file, ok, name: loaded.definition.name, problems}
+  return {file, ok, fleet: loaded.name ?? null, servers: loaded.servers ?? null, problems}
 }

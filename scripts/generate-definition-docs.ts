@@ -1,14 +1,16 @@
 /*
- * Writes docs/definition.md and docs/definition.schema.json from the schema in src/definition.
+ * Writes docs/definition.md, docs/definition.schema.json and docs/fleet.schema.json from the schemas in src/definition and src/fleet/file.
  * With --check it writes nothing and fails when a file is not what the schema says.
  */
 import {readFile, writeFile} from 'node:fs/promises'
 import {jsonSchema, referencePage} from '../src/definition/index.ts'
+import {fleetJsonSchema} from '../src/fleet/file/index.ts'
 
 const docs = new URL('../docs/', import.meta.url)
 const files = {
   'definition.md': referencePage(),
   'definition.schema.json': `${json(jsonSchema())}\n`,
+  'fleet.schema.json': `${json(fleetJsonSchema())}\n`,
 }
 const isCheck = process.argv.includes('--check')
 

@@ -48,7 +48,7 @@ export {
 } from './effective.ts'
 export type {Match, Protocol, Rule} from './firewall.ts'
 export {readHealthPort, readHealthUrl} from './health-address.ts'
-export {jsonSchema} from './json-schema.ts'
+export {jsonSchema, jsonSchemaWithVariables} from './json-schema.ts'
 export {changedKeys, definitionKeys, type KeyInfo, keyInfo, keySteps} from './keys.ts'
 export type {Change, RlimitUnit, RlimitValue} from './kinds.ts'
 export {choice, type Kind, key, list, type Section, section, table, text} from './kinds.ts'

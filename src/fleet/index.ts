@@ -5,6 +5,17 @@
 export type {ApplyOptions} from './apply.ts'
 export {type BootOptions, type BootOutcome, type BootReport, type BootResult, bootProblem} from './boot.ts'
 export {type BulkOptions, type BulkOutcome, forEachServer} from './bulk.ts'
+export {
+  type CheckedFleet,
+  checkFleet,
+  type Fleet,
+  type FleetOptions,
+  type FleetServer,
+  fleetJsonSchema,
+  InvalidFleet,
+  isFleetFile,
+  loadFleet,
+} from './file/index.ts'
 export {checkFit, type FitRow, type FitUnit, type ServerToFit, sysctlText} from './fit/index.ts'
 export {FleetHost} from './host.ts'
 export type {PlanOptions} from './options.ts'

@@ -10,7 +10,14 @@ import {dirname, join} from 'node:path'
 import process from 'node:process'
 import {afterAll, afterEach, beforeAll, describe, expect, test} from 'vitest'
 import {parseDefinition, profilesIn, renderProblems} from '../../src/definition/index.ts'
-import {type Fleet, InvalidFleet, loadFleet} from '../../src/fleet/file/index.ts'
+import {
+  checkFleet,
+  type Fleet,
+  fleetJsonSchema,
+  InvalidFleet,
+  isFleetFile,
+  loadFleet,
+} from '../../src/fleet/file/index.ts'
 import {hostPaths} from '../../src/host/index.ts'
 
 const scratch = mkdtempSync(join(tmpdir(), 'vps-fleet-'))
@@ -295,6 +302,52 @@ describe('what a tenant writes', () => {
     )
     expect(new Set(servers.map(({definition}) => JSON.stringify(definition.autostart))).size).toBe(1)
   })
+})
+
+describe('the page of fleet files', () => {
+  const page = readFileSync(new URL('../../docs/fleet-file.md', import.meta.url), 'utf8')
+  const block = (start: RegExp) =>
+    new RegExp(`\`\`\`(?:yaml|csv)\n(${start.source}[\\s\\S]*?)\`\`\``).exec(page)?.[1] ?? ''
+
+  test('has a fleet that is as it says', async () => {
+    const fleet = await load({'fleet.yaml': block(/# fleet.yaml/), 'tenants.csv': block(/name,size/)})
+    expectTrue(fleet)
+    expect(fleet.problems).toEqual([])
+    expect(page).toContain(`That is ${fleet.servers.length} servers.`)
+    const miller = fleet.servers.find(({name}) => name === 'miller')
+    const shown = block(/# From the fleet/)
+    expect(miller?.text.startsWith(shown)).toBe(true)
+    expect(miller?.text.slice(shown.length)).toMatch(/^provision:/)
+  })
+})
+
+describe('check', () => {
+  test('tells a fleet from a definition', () => {
+    write({
+      'a.yaml': '# x\n\ufefffleet: acme\n',
+      'b.yaml': 'servers:\n',
+      'c.yaml': 'name: web1\ndescription: |\n  fleet: no\nenv: {servers: a}\n',
+    })
+    expect(['a.yaml', 'b.yaml', 'c.yaml', 'none.yaml'].map(isFleetFile)).toEqual([true, true, false, false])
+  })
+
+  test('says all that is wrong, and does not throw', async () => {
+    write({'fleet.yaml': 'fleet: acme\nservers: [{name: Web1, template: debian}]\n'})
+    const checked = await checkFleet({paths}, ['fleet.yaml'])
+    expect(checked).toMatchObject({name: undefined, servers: undefined, problems: [{grade: 'error'}]})
+    expect([...checked.texts.keys()]).toEqual(['fleet.yaml'])
+    write({'fleet.yaml': 'fleet: acme\nservers: [{name: web1, template: debian}]\n'})
+    expect(await checkFleet({paths}, ['fleet.yaml'])).toMatchObject({name: 'acme', servers: 1, problems: []})
+  })
+})
+
+test('the schema for editors is as generated, and knows the keys', () => {
+  const schema = fleetJsonSchema() as {properties: object; $defs: object}
+  expect(Object.keys(schema.properties)).toEqual(['fleet', 'include', 'vars', 'profiles', 'servers'])
+  expect(Object.keys(schema.$defs)).toContain('network')
+  expect(JSON.parse(readFileSync(new URL('../../docs/fleet.schema.json', import.meta.url), 'utf8'))).toEqual(
+    schema,
+  )
 })
 
 test('many servers are read at once', async () => {

@@ -110,12 +110,21 @@ function nameOf(
   if (isScalar(written) && written.source)
     report(written, '', 'name must be text', `put it in quotes: "${written.source}"`)
   else if (isMap(written) || isSeq(written)) report(written, '', 'name must be text')
-  else {
+  else if (!reportUnknown(file, node, problems)) {
     const [column] = table?.columns ?? []
     const example = column === undefined ? 'name: web1, or name: "web-{01..20}"' : `name: "\${${column}}"`
     report(node, '', 'name is missing', `for example ${example}`)
   }
   return undefined
+}
+
+/** Reports the keys of an item that are none; returns whether one of them was meant to be its name. */
+function reportUnknown(file: FleetFile, node: YAMLMap, problems: Problems): boolean {
+  const reader = new Reader({...file.source, root: node}, {whole: 'the server'})
+  reader.read(entrySchema, node, [])
+  const unknown = reader.problems.filter(({message}) => message.startsWith('unknown key'))
+  for (const problem of unknown) problems.add(problem)
+  return unknown.some(({suggestion}) => suggestion === 'did you mean name?')
 }
 
 function tableOf(

@@ -171,6 +171,8 @@ export function placeText({file, line, column}: Origin): string {
 /** The error of a fleet that cannot be used; `problems` for programs, the message for people. */
 export class InvalidFleet extends VpsError {
   readonly problems: readonly Problem[]
+  /** By file, for `renderProblems`. */
+  readonly texts: ReadonlyMap<string, string>
 
   constructor(files: readonly string[], problems: readonly Problem[], texts: ReadonlyMap<string, string>) {
     const errors = problems.filter(({grade}) => grade === 'error')
@@ -183,5 +185,6 @@ export class InvalidFleet extends VpsError {
       exitCode: ExitCode.wrongUse,
     })
     this.problems = problems
+    this.texts = texts
   }
 }
