@@ -268,7 +268,7 @@ static void clean_up(struct supervisor *supervisor, int parent)
         while (poll(&dead, 1, -1) < 0 && errno == EINTR)
                 ;
         cgroup_remove(server);
-        if (supervisor->health.outdated) /* a check is just ending in it */
+        if (supervisor->health.checker > 0) /* it is just ending in there */
                 (void)cgroup_remove_patiently(server->cgroup, "supervisor");
         else
                 (void)unlinkat(server->cgroup, "supervisor", AT_REMOVEDIR);

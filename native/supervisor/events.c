@@ -11,7 +11,35 @@
 #include <sys/stat.h>
 #include <time.h>
 
-enum { FULL_BYTES = 4 * 1024 * 1024, LINE_BYTES = 1024, DAY_SECONDS = 86400 };
+enum { FULL_BYTES = 4 * 1024 * 1024, LINE_BYTES = 1024, END_BYTES = 32, DAY_SECONDS = 86400 };
+
+/* What the one server of this process may still write. */
+static struct {
+        int64_t filled_us; /* 0: full */
+        int spent;
+        int missed;
+} allowance;
+
+enum { MOST_EVENTS = 100, REFILL_US = 6 * 1000000 };
+
+static bool may_write(void)
+{
+        int64_t now = now_us(), back = (now - allowance.filled_us) / REFILL_US;
+
+        if (back >= allowance.spent) {
+                allowance.spent = 0;
+                allowance.filled_us = now;
+        } else {
+                allowance.spent -= (int)back;
+                allowance.filled_us += back * REFILL_US;
+        }
+        if (allowance.spent >= MOST_EVENTS) {
+                allowance.missed++;
+                return false;
+        }
+        allowance.spent++;
+        return true;
+}
 
 static int open_log(int dir)
 {
@@ -67,7 +95,7 @@ static int begin_line(char *line, const struct server *server, const char *type)
 
 void event_write(const struct server *server, const char *type, const char *format, ...)
 {
-        const char *path = plan_setting(&server->plan, "events");
+        const char *path = may_write() ? plan_setting(&server->plan, "events") : NULL;
         _cleanup_fd_ int dir = path ? open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
         _cleanup_fd_ int log = dir < 0 ? -1 : open_with_room(dir);
         char line[LINE_BYTES];
@@ -82,8 +110,11 @@ void event_write(const struct server *server, const char *type, const char *form
         va_start(arguments, format);
         length += vsnprintf(line + length, (size_t)(LINE_BYTES - length), format, arguments);
         va_end(arguments);
-        if (length > LINE_BYTES - 4)
+        if (length > LINE_BYTES - END_BYTES)
                 return;
+        if (allowance.missed > 0)
+                length += snprintf(line + length, END_BYTES, ",\"missed\":%d", allowance.missed);
         length += snprintf(line + length, (size_t)(LINE_BYTES - length), "}}\n");
-        (void)file_write_all(log, line, (size_t)length);
+        if (file_write_all(log, line, (size_t)length) == 0)
+                allowance.missed = 0;
 }

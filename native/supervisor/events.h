@@ -4,6 +4,9 @@
  *
  *   {"time":"2026-11-30T19:28:00.123Z","type":"stopped","server":"web1","detail":{"exit":"exited 1"}}
  *
+ * A guest that reboots in a loop must not push out what others have done: after a hundred events a server has
+ * one every six seconds, and the next that is written says in `missed` how many there were.
+ *
  * Here is written what only a supervisor sees: stopped, restarting, gave-up, failed, ready, healthy,
  * unhealthy, limit, hook-failed. A plan without the setting: nothing is. */
 #ifndef VPS_EVENTS_H

@@ -59,6 +59,10 @@ void health_configure(struct supervisor *supervisor)
         const char *program = plan_setting(&server->plan, "attach-program");
         bool checked = *kind_of(server) != '\0';
 
+        if (health->checker > 0) { /* what it finds is no longer asked for */
+                health->outdated = true;
+                health->deadline = now_us();
+        }
         close_fd(&health->program);
         if (strcmp(kind_of(server), "exec") == 0 && program)
                 health->program = open(program, O_PATH | O_CLOEXEC);

@@ -171,6 +171,67 @@ describe('with sanitizers', requires('root'), () => {
     expect(await settledInconsistencies(host, ['fails'])).toEqual([])
   })
 
+  test('a server whose health is checked every way, and whose hook hangs', {timeout: 90_000}, async () => {
+    const health = (): string | undefined => stateOf(host, 'sick')?.get('health_reason')
+    const hook = '["/bin/sh", "-c", "echo $VPS_REASON; sleep 30"]'
+    await must(
+      'create',
+      'sick',
+      '--set',
+      'init=persist',
+      '--set',
+      'network=none',
+      '--set',
+      'health.exec=["true"]',
+    )
+    await must(
+      'set',
+      'sick',
+      'health.interval=200ms',
+      'health.timeout=500ms',
+      'health.retries=1',
+      'health.grace=0',
+    )
+    await must(
+      'set',
+      'sick',
+      `hooks.onFailure=${hook}`,
+      'hooks.timeout=300ms',
+      'restart.policy=always',
+      'restart.max=2',
+    )
+    await must('start', 'sick', '--wait')
+    await must('set', 'sick', 'health.exec=[sleep, 1m]')
+    await until('it hangs', () => health() === 'no answer within 500 ms', 20_000)
+    await must('set', 'sick', 'health.exec-', 'health.tcp=80')
+    await until('nobody listens', () => health()?.startsWith('port 80: ') === true, 20_000)
+    await must('set', 'sick', 'health.tcp-', 'health.http=http://[::1]:80/x')
+    await until('nobody answers', () => health()?.startsWith('port 80: ') === true, 20_000)
+    const {plan, planJson, socket} = serverPaths(host.paths, 'sick')
+    const {settings, steps} = JSON.parse(readFileSync(planJson, 'utf8')) as LaunchPlan
+    const old = Object.entries(settings).filter(
+      ([key]) => !/^(health|hook|restart-.*delay|events|attach)/.test(key),
+    )
+    writeFileSync(plan, encode({settings: Object.fromEntries(old), steps})) // as an older vps would have made it
+    await request(socket, ['reload'])
+    expect(stateOf(host, 'sick')?.get('health')).toBeUndefined()
+    writeFileSync(plan, encode({settings, steps}))
+    await request(socket, ['reload'])
+    const supervisor = supervisorOf('sick')
+    for (const restarts of ['1', '2', undefined]) {
+      process.kill(Number(stateOf(host, 'sick')?.get('init')), 'SIGKILL')
+      await until(
+        'it is up again, or given up',
+        () => stateOf(host, 'sick')?.get('restarts') === restarts,
+        20_000,
+      )
+    }
+    await until('the supervisor is gone', () => !isAlive(supervisor), 20_000)
+    expect(await must('events', 'sick')).toMatch(/gave.up/)
+    await must('destroy', 'sick', '--yes')
+    expect(await settledInconsistencies(host, ['sick'])).toEqual([])
+  })
+
   describe('nonsense', () => {
     beforeAll(async () => {
       await must('create', 'door', '--set', 'init=persist')
