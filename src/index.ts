@@ -75,6 +75,8 @@ export {
   type OutputStream,
   type Phase,
   type ProcessRow,
+  type ProvisionOptions,
+  type ProvisionReport,
   type Script,
   type Selection,
   type ServerDetails,

@@ -33,3 +33,8 @@ export function nativeFile(name: NativeName): string {
     })
   return file
 }
+
+/** The JavaScript of the command line, for Node. */
+export function mainProgram(): string {
+  return join(packageRoot(), 'dist', 'main.js')
+}

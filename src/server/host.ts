@@ -46,6 +46,13 @@ import {
   type ProfileView,
   showProfile,
 } from './profiles.ts'
+import {
+  type ProvisionOptions,
+  type ProvisionReport,
+  provision,
+  provisionStarted,
+  provisionWaiting,
+} from './provision.ts'
 import {rename} from './rename.ts'
 import {restart} from './restart.ts'
 import type {Script} from './script.ts'
@@ -151,11 +158,11 @@ export class Host {
     return {...(await viewOne(this.paths, name, loaded)), ...(generated.length > 0 && {generated})}
   }
 
-  /** Starts a server; with `wait`, returns when it says that it is up. */
+  /** Starts a server; with `wait`, returns when it says that it is up and what `provision` asks for is done. */
   async start(name: string, options: StartOptions & VerbOptions = {}): Promise<StartReport> {
     const context = this.context(options.progress, options.signal)
     const report = await this.#locked(context, 'start', name, () => start(context, name, options))
-    return options.wait ? await waitReady(context, report, options.timeoutMs) : report
+    return options.wait ? await this.#up(context, report, options.timeoutMs) : report
   }
 
   /** What a start would do. */
@@ -184,9 +191,23 @@ export class Host {
   ): Promise<StartReport> {
     const context = this.context(progress, signal)
     const report = await this.#locked(context, 'restart', name, () =>
-      restart(context, name, {timeoutMs, ...limits}),
+      restart(context, name, {timeoutMs, wait, ...limits}),
     )
-    return wait ? await waitReady(context, report) : report
+    return wait ? await this.#up(context, report) : report
+  }
+
+  /** Does what `provision` of a server's definition asks for and is not done yet; with `again`, all of it. */
+  async provision(
+    name: string,
+    {progress, signal, ...options}: ProvisionOptions & VerbOptions = {},
+  ): Promise<ProvisionReport> {
+    return await provision(this.context(progress, signal), name, options)
+  }
+
+  /** Sets up all running servers that wait for it since they were started; returns their names. */
+  async provisionWaiting({progress, signal}: VerbOptions = {}): Promise<string[]> {
+    await requirePrivilege('provision servers')
+    return await provisionWaiting(this.context(progress, signal))
   }
 
   /** Freezes all processes of a server. */
@@ -425,6 +446,13 @@ export class Host {
   /** What a verb is given: all of this host, who is told of its progress, and who may call it off. */
   protected context(progress: Progress = this.#context.progress, signal?: AbortSignal): Context {
     return {...this.#context, progress, signal}
+  }
+
+  /** Waits until a server that was started is up and set up. */
+  async #up(context: Context, report: StartReport, timeoutMs?: number): Promise<StartReport> {
+    const ready = await waitReady(context, report, timeoutMs)
+    await provisionStarted(context, report.name)
+    return ready
   }
 
   async #locked<Result>(

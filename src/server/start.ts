@@ -29,7 +29,13 @@ import {remakeCommon} from './network/common.ts'
 import {portError} from './network/ports.ts'
 import {secureNetwork} from './network/start.ts'
 import {AWAIT_SCOPE, loadValid, planLoaded, type Start} from './plan.ts'
-import {type GeneratedPassword, hasPendingFiles, provisionFiles} from './provision/index.ts'
+import {
+  type GeneratedPassword,
+  hasPendingFiles,
+  markWaiting,
+  provisionFiles,
+  provisionLater,
+} from './provision/index.ts'
 import {readRecord} from './record.ts'
 import {removeRun} from './remains.ts'
 import {ensureSlot} from './repair.ts'
@@ -56,13 +62,14 @@ const READY_TIMEOUT_MS = 120_000
 export async function start(
   context: Context,
   name: string,
-  options: LimitOptions = {},
+  options: StartOptions = {},
   known?: Loaded,
 ): Promise<StartReport> {
   if (readRun(context.paths, name).kind === 'alive')
     throw wrongState(`server ${name} is running already`, `start it anew with \`vps restart ${name}\``)
   const {report, definition} = await startStopped(context, name, options, known)
   happened(context, 'started', name, {pid: report.pid})
+  if (options.wait !== true) provisionLater(context.paths, name)
   const failed = await runHook(context, name, {hook: 'postStart', definition})
   return failed === undefined ? report : {...report, hookFailures: [failed]}
 }
@@ -126,6 +133,7 @@ async function startLoaded(
     locked: sharing !== undefined,
   })
   if (report.started === undefined) throw failure(paths, name, report, plan)
+  await markWaiting(serverPaths(paths, name).storage, loaded.definition)
   if (sharing !== undefined || existsSync(dedicationMark(paths)))
     await settleOthers(paths, sharing !== undefined)
   undo.move()

@@ -19,6 +19,7 @@ export const commandGroups: readonly {readonly title: string; readonly commands:
       'list',
       'show',
       'ps',
+      'provision',
       'rename',
       'destroy',
     ],

@@ -1,4 +1,5 @@
-import {execFileSync} from 'node:child_process'
+import {execFileSync, spawn} from 'node:child_process'
+import {once} from 'node:events'
 import {
   existsSync,
   linkSync,
@@ -12,9 +13,10 @@ import {
   writeFileSync,
 } from 'node:fs'
 import {join} from 'node:path'
+import process from 'node:process'
 import {afterAll, beforeAll, describe, expect, test} from 'vitest'
 import {serverPaths} from '../../src/host/index.ts'
-import {requires, type ScratchHost, scratchHost} from '../helpers/host.ts'
+import {requires, type ScratchHost, scratchHost, vpsProgram} from '../helpers/host.ts'
 import {createServers} from '../helpers/servers.ts'
 
 const KEY =
@@ -172,6 +174,116 @@ describe.skipIf(requires('root').skip)('users and files', () => {
     expect(existsSync(storage('bad'))).toBe(false)
     expect(readdirSync(host.paths.servers).filter(name => name.includes('bad'))).toEqual([])
     expect(readFileSync('/proc/self/mounts', 'utf8')).toBe(mounts)
+  })
+})
+
+describe.skipIf(requires('root').skip)('commands', () => {
+  const log = (name: string): string => readFileSync(join(storage(name), 'log/provision.log'), 'utf8')
+  const state = (name: string): unknown =>
+    JSON.parse(readFileSync(join(storage(name), 'provision.json'), 'utf8'))
+
+  test('run once the server is up, each once, and carry on after the one that failed', async () => {
+    process.env.VPS_TEST_TOKEN = "it's a $(secret)"
+    await createServers(host, {
+      run: {
+        provision: {
+          run: [
+            'echo one >> /root/done; cat',
+            ['sh', '-c', 'echo "$0" >> /root/done', 'a b'],
+            `printf %s "\${env:VPS_TEST_TOKEN}" > /root/token; echo "token: \${env:VPS_TEST_TOKEN}"; cat /proc/[0-9]*/cmdline > /root/processes`,
+            'echo before; [ -e /root/go ] || { echo not yet >&2; exit 3; }; echo four >> /root/done',
+            'echo five >> /root/done',
+          ],
+        },
+      },
+    })
+    const failed = await host.vps(['start', 'run', '--wait'])
+    expect(failed.exitCode).toBe(1)
+    expect(String(failed.stderr)).toContain('server run is not set up: run 4, echo before; [ -e /root/go ]')
+    expect(String(failed.stderr)).toMatch(/status 3\n {2}because it printed last:\n {4}before\n {4}not yet\n/)
+    expect(await host.inside('run', 'cat /root/done')).toBe('one\na b')
+    expect(await host.inside('run', 'cat /root/token')).toBe("it's a $(secret)")
+    expect(await host.inside('run', 'grep -c secret /root/processes || true')).toBe('0')
+    expect(log('run')).toContain('token: ***')
+    expect(isKept("it's a $(secret)")).toBe(false)
+    expect(statSync(join(storage('run'), 'log/provision.log')).mode & 0o777).toBe(0o600)
+
+    await host.inside('run', 'touch /root/go')
+    delete process.env.VPS_TEST_TOKEN // what is done needs it no more
+    expect(await host.must(['provision', 'run'])).toBe('run: done: run 4, run 5')
+    expect(await host.inside('run', 'cat /root/done')).toBe('one\na b\nfour\nfive')
+    expect(await host.must(['provision', 'run'])).toBe('run: nothing to do')
+    await host.must(['restart', 'run', '--wait'])
+    expect(await host.inside('run', 'cat /root/done')).toBe('one\na b\nfour\nfive')
+    const {stdout} = await host.vps(['events', '--json'])
+    if (String(stdout).includes('"type"')) expect(String(stdout)).toContain('provisioned')
+  })
+
+  test('run in the background when nobody waits, and in one process for all servers', async () => {
+    const slow = {provision: {run: ['sleep 0.5; echo $PPID > /root/done']}}
+    await createServers(host, {bg1: slow, bg2: slow})
+    await host.must(['start', 'bg1', 'bg2'])
+    await expect
+      .poll(() => [state('bg1'), state('bg2')], {timeout: 20_000})
+      .toEqual([
+        {version: 1, steps: {'run 1': expect.any(String)}, waiting: false},
+        {version: 1, steps: {'run 1': expect.any(String)}, waiting: false},
+      ])
+    expect(await host.inside('bg1', 'cat /root/done')).not.toBe('')
+    await host.must(['destroy', 'bg1', 'bg2', '--force', '--yes'])
+  })
+
+  test('of a killed vps are taken up where it was', async () => {
+    await createServers(host, {
+      killed: {
+        provision: {
+          run: [
+            'echo one >> /root/done',
+            'echo two >> /root/done; [ -e /root/go ] || sleep 3032',
+            'echo three >> /root/done',
+          ],
+        },
+      },
+    })
+    const start = spawn(vpsProgram, ['start', 'killed', '--wait'], {
+      env: {...process.env, VPS_ROOT: host.root},
+      stdio: 'ignore',
+    })
+    await expect
+      .poll(
+        () =>
+          existsSync(upper('killed', '/root/done')) && readFileSync(upper('killed', '/root/done'), 'utf8'),
+        {timeout: 20_000},
+      )
+      .toBe('one\ntwo\n')
+    start.kill('SIGKILL')
+    await once(start, 'exit')
+    expect(state('killed')).toMatchObject({steps: {'run 1': expect.any(String)}, waiting: true})
+    await host.inside('killed', 'touch /root/go')
+    expect(await host.must(['provision', 'killed'])).toBe('killed: done: run 2, run 3')
+    expect(await host.inside('killed', 'cat /root/done')).toBe('one\ntwo\ntwo\nthree')
+  })
+
+  test('and all the rest are done anew with --again, for which users and files want the server stopped', async () => {
+    const {generated} = await createJson('again', {
+      provision: {users: [{name: 'anna', password: 'generate'}], run: ['echo x >> /root/done']},
+    })
+    await host.must(['start', 'again', '--wait'])
+    const refused = await host.vps(['provision', 'again', '--again'])
+    expect([refused.exitCode, refused.stderr]).toEqual([
+      4,
+      expect.stringContaining('stop it first: `vps stop again`'),
+    ])
+    await host.must(['stop', 'again'])
+    const [anew] = await host.json<{generated: {password: string}[]; waiting: string[]}[]>([
+      'provision',
+      'again',
+      '--again',
+    ])
+    expect(anew?.waiting).toEqual(['run 1'])
+    expect(anew?.generated[0]?.password).not.toBe(generated?.[0]?.password)
+    await host.must(['start', 'again', '--wait'])
+    expect(await host.inside('again', 'cat /root/done')).toBe('x\nx')
   })
 })
 

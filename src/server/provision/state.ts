@@ -1,7 +1,8 @@
 import {readFileSync} from 'node:fs'
 import {join} from 'node:path'
+import type {Definition} from '../../definition/index.ts'
 import {errno, writeFileAtomic} from '../../host/index.ts'
-import type {Step} from './steps.ts'
+import {type Step, stepsOf} from './steps.ts'
 
 /** What was set up in a server: `provision.json` in its storage. It holds no secrets, only digests of what was written in the definition. */
 export interface ProvisionState {
@@ -9,6 +10,8 @@ export interface ProvisionState {
   readonly steps: Readonly<Record<string, string>>
   /** The step that failed last, until it is done. */
   readonly failed?: {readonly step: string; readonly reason: string; readonly at: string} | undefined
+  /** The server was started, and nobody has run its commands yet. */
+  readonly waiting?: boolean | undefined
 }
 
 const NOTHING: ProvisionState = {steps: {}}
@@ -37,13 +40,26 @@ export function pendingSteps(steps: readonly Step[], state: ProvisionState): Ste
   return steps.filter(({id, digest}) => state.steps[id] !== digest)
 }
 
+/** What a server's definition asks for and is not done yet. */
+export function pendingOf(storage: string, {provision}: Pick<Definition, 'provision'>): Step[] {
+  const steps = stepsOf(provision)
+  return steps.length === 0 ? [] : pendingSteps(steps, readState(storage))
+}
+
+/** After a start: notes that commands wait to be run in the server, if any do. A step that failed is to be tried anew. */
+export async function markWaiting(storage: string, definition: Pick<Definition, 'provision'>): Promise<void> {
+  if (!pendingOf(storage, definition).some(({place}) => place === 'inside')) return
+  const {failed: _, ...state} = readState(storage)
+  await writeState(storage, {...state, waiting: true}, false)
+}
+
 /** `state` with these done. What the definition no longer asks for is forgotten: asked for again, it is done again. */
 export function withDone(state: ProvisionState, done: readonly Step[], all: readonly Step[]): ProvisionState {
   const known = new Set(all.map(({id}) => id))
   const kept = Object.entries(state.steps).filter(([id]) => known.has(id))
   const steps = {...Object.fromEntries(kept), ...Object.fromEntries(done.map(({id, digest}) => [id, digest]))}
   const failed = done.some(({id}) => id === state.failed?.step) ? undefined : state.failed
-  return {steps, ...(failed !== undefined && {failed})}
+  return {steps, ...(failed !== undefined && {failed}), ...(state.waiting && {waiting: true})}
 }
 
 function statePath(storage: string): string {
