@@ -448,11 +448,10 @@ export class Host {
     return {...this.#context, progress, signal}
   }
 
-  /** Waits until a server that was started is up and set up. */
+  /** Waits until a server that was started is set up, and up: its health may depend on what is set up. */
   async #up(context: Context, report: StartReport, timeoutMs?: number): Promise<StartReport> {
-    const ready = await waitReady(context, report, timeoutMs)
     await provisionStarted(context, report.name)
-    return ready
+    return await waitReady(context, report, timeoutMs)
   }
 
   async #locked<Result>(

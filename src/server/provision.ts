@@ -3,7 +3,7 @@ import {availableParallelism} from 'node:os'
 import {join} from 'node:path'
 import type {Definition} from '../definition/index.ts'
 import {VpsError} from '../errors.ts'
-import {type HostPaths, type Lock, lockFile, serverPaths} from '../host/index.ts'
+import {type HostPaths, type Lock, lockFile, pause, serverPaths} from '../host/index.ts'
 import {showImage} from '../image/index.ts'
 import {listDirectory} from './journal.ts'
 import {loadValid} from './plan.ts'
@@ -21,7 +21,6 @@ import {
 import {readRecord} from './record.ts'
 import {readRun} from './run-state.ts'
 import {openSession, requireServer, wrongState} from './session.ts'
-import {waitReady} from './start.ts'
 import type {Context} from './types.ts'
 
 export interface ProvisionOptions {
@@ -53,7 +52,7 @@ export async function provision(
   const report = {name, log: join(files.log, 'provision.log'), generated}
   const waiting = pendingOf(files.storage, definition).map(({id}) => id)
   if (!runs || waiting.length === 0) return {...report, done, waiting}
-  await untilReady(context, name)
+  await untilUp(context, name)
   const inside = await provisionInside(context, name, definition)
   return {...report, done: [...done, ...inside], waiting: []}
 }
@@ -96,6 +95,7 @@ export async function provisionStarted(context: Context, name: string): Promise<
   const {storage} = serverPaths(context.paths, name)
   if (!readState(storage).waiting) return
   const {definition} = await loadValid(context, name)
+  await untilUp(context, name)
   await provisionInside(context, name, definition)
 }
 
@@ -132,7 +132,6 @@ async function workerLock({paths}: Context): Promise<Lock | undefined> {
 /** What fails is noted in the server's state, and not tried again by itself. */
 async function settle(context: Context, name: string): Promise<void> {
   try {
-    await untilReady(context, name)
     await provisionStarted(context, name)
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error)
@@ -145,8 +144,26 @@ async function settle(context: Context, name: string): Promise<void> {
   }
 }
 
-async function untilReady(context: Context, name: string): Promise<void> {
-  await waitReady(context, {name, pid: 0, supervisor: 0, phases: [], ready: false})
+/** Until init says that it is up. A server's health may depend on what is set up here, so that is not waited for. */
+async function untilUp({paths, signal}: Context, name: string): Promise<void> {
+  const deadline = performance.now() + UP_TIMEOUT_MS
+  for (;;) {
+    const run = readRun(paths, name)
+    if (run.kind !== 'alive') throw notUp(name, 'ended before it was up')
+    if (run.state.ready) return
+    if (performance.now() > deadline)
+      throw notUp(name, `did not say within ${UP_TIMEOUT_MS / 1000} s that it is up`)
+    await pause(LOOK_EVERY_MS, signal, `provision ${name}`)
+  }
+}
+
+const UP_TIMEOUT_MS = 120_000
+const LOOK_EVERY_MS = 50
+
+function notUp(name: string, how: string): VpsError {
+  return new VpsError('NOT_READY', `server ${name} ${how}: it is not set up`, {
+    suggestions: [`see what it said with \`vps logs ${name}\``],
+  })
 }
 
 async function inParallel(names: readonly string[], work: (name: string) => Promise<void>): Promise<void> {

@@ -16,6 +16,7 @@ import {join} from 'node:path'
 import process from 'node:process'
 import {afterAll, beforeAll, describe, expect, test} from 'vitest'
 import {serverPaths} from '../../src/host/index.ts'
+import {Host} from '../../src/server/index.ts'
 import {requires, type ScratchHost, scratchHost, vpsProgram} from '../helpers/host.ts'
 import {createServers} from '../helpers/servers.ts'
 
@@ -292,11 +293,15 @@ describe.skipIf(requires('root').skip)('a hostile server', () => {
 
   /** A stopped server whose root holds what its tenant planted, and the message of the start that meets it. */
   async function meet(name: string, plant: (root: string) => void, provision: object): Promise<string> {
-    await createServers(host, {[name]: {template: 'busybox', init: 'persist'}})
+    const api = await Host.open({root: host.root})
+    const definition = {name, template: 'busybox', init: 'persist', network: 'none'}
+    await api.create(name, {definitionText: JSON.stringify(definition)})
     plant(upper(name))
-    await host.must(['set', name, `provision=${JSON.stringify(provision)}`])
-    const {stderr} = await host.vps(['start', name], {timeout: 20_000})
-    return String(stderr)
+    await api.replaceDefinition(name, JSON.stringify({...definition, provision}))
+    return await api.start(name).then(
+      () => '',
+      (error: unknown) => String(error),
+    )
   }
 
   const eve = {users: [{name: 'eve', sshKeys: [KEY]}]}
