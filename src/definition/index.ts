@@ -97,6 +97,7 @@ export type {
 } from './schema.ts'
 export {definitionSchema, profileSchema} from './schema.ts'
 export {signalNumber} from './signals.ts'
+export {storedDefinition} from './stored.ts'
 export {sysctlPath} from './sysctls.ts'
 export {count, printable, quote} from './words.ts'
 export {DefinitionWriter} from './write.ts'

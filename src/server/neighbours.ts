@@ -1,5 +1,5 @@
 import {join} from 'node:path'
-import type {Definition} from '../definition/index.ts'
+import {type Definition, storedDefinition} from '../definition/index.ts'
 import {type HostPaths, type Lock, lockFile, type Progress, serverPaths} from '../host/index.ts'
 import {type CpuClaim, readCpuList} from '../resources/index.ts'
 import {listDirectory} from './journal.ts'
@@ -49,7 +49,7 @@ export function neighbours(paths: HostPaths, except?: string): Neighbour[] {
 /** What a running server was started from; `undefined` for one that an older vps started. */
 export function startedDefinition(paths: HostPaths, name: string): Definition | undefined {
   const text = readText(serverPaths(paths, name).startedDefinition)
-  return text === undefined ? undefined : (JSON.parse(text) as Definition) // our own file, only root can write it
+  return text === undefined ? undefined : storedDefinition(text)
 }
 
 export function claimOf(

@@ -374,6 +374,16 @@ describe('the JSON page', () => {
     expect(keys(json(words.split(' ')))).toEqual(keys(samples.get(name)))
   })
 
+  test('plan, its summary and its servers', () => {
+    const file = join(scratch, 'fleet.yaml')
+    writeFileSync(file, 'fleet: acme\nservers:\n  - {name: alice, template: host}\n')
+    const plan = json(['plan', '-f', file]) as {summary: object; servers: object}
+    const sample = samples.get('plan') as typeof plan
+    expect(keys(plan)).toEqual(keys(sample))
+    expect(keys(plan.summary)).toEqual(keys(sample.summary))
+    expect(keys(plan.servers)).toEqual(keys(sample.servers))
+  })
+
   test('show has those of list and its own', () => {
     expect(keys(json(['show', 'web1']))).toEqual(
       [...keys(samples.get('list')), ...keys(samples.get('show'))].toSorted(),

@@ -1,6 +1,6 @@
 /* What an apply would do to a server, and how plans speak of it. Pure: no host, no root. */
 import {describe, expect, test} from 'vitest'
-import {type Definition, parseDefinition} from '../../src/definition/index.ts'
+import {type Definition, parseDefinition, storedDefinition} from '../../src/definition/index.ts'
 import {difference, type Present} from '../../src/fleet/diff.ts'
 import {withoutSecrets} from '../../src/fleet/secrets.ts'
 import type {FleetPlan, PlannedServer, Target} from '../../src/fleet/types.ts'
@@ -118,6 +118,14 @@ describe('what is to be done to a server', () => {
       steps: ['change'],
       changes: [{key: 'resources.memory.limit', old: '512MiB', new: '1GiB', when: 'live'}],
     })
+  })
+
+  test('that an earlier vps started, which did not know all keys', () => {
+    const {stop: _, ...known} = read(TEXT)
+    const links = known.network.links.map(({rate: _rate, ...link}) => link)
+    const network = {...known.network, links}
+    const started = storedDefinition(JSON.stringify({...known, network}))
+    expect(steps(server(TEXT, TEXT, {started}), target(TEXT))).toEqual([])
   })
 
   test('that is stopped and changed: nothing waits, and it is stopped first', () => {

@@ -8,7 +8,7 @@ import {readManifest, spokenName} from '../../src/ui/index.ts'
 const root = join(import.meta.dirname, '../..')
 const commands = Object.values(readManifest(root).commands)
 
-describe.each(['accounting.md', 'traffic.md', 'from-other-systems.md'])('%s', page => {
+describe.each(['accounting.md', 'traffic.md', 'from-other-systems.md', 'fleet.md'])('%s', page => {
   const text = readFileSync(join(root, 'docs', page), 'utf8')
   const code = [...text.matchAll(/`([^`\n]+)`/g)].map(([, inside = '']) => inside.replaceAll('\\|', '|'))
   const blocks = [...text.matchAll(/^```sh\n([\s\S]*?)^```/gm)].flatMap(([, inside = '']) =>
