@@ -32,7 +32,7 @@ There is one apply on a host at a time; a second one waits, or with --no-wait en
 
 With --json it writes one JSON object a line for each thing that happens.`
   static override usage =
-    '-f FILE… [--var name=value] [--yes] [--prune] [--adopt] [--parallel N] [--fail-fast | --atomic] [--no-restart] [--no-wait]'
+    '-f FILE… [--var name=value] [--yes] [--prune] [--adopt] [--parallel N] [--fail-fast | --atomic] [--no-restart] [--no-fit] [--no-wait]'
   static override examples = [
     'vps apply -f fleet.yaml',
     {description: 'in a script', command: 'vps apply -f fleet.yaml --yes'},

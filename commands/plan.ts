@@ -8,8 +8,10 @@ export default class Plan extends VpsCommand {
   static override description =
     `Reads fleet files and compares them with the servers of this host: which would be created, changed (key by key, from what to what, at once or after a restart), restarted, started, stopped, and with --prune destroyed. Changes nothing.
 
-A server that is there already and is not of this fleet is an error, unless --adopt takes it over. Ends with 0 when there is nothing to do, and with 6 when there is.`
-  static override usage = '-f FILE… [--var name=value] [--prune] [--adopt] [--no-restart]'
+A server that is there already and is not of this fleet is an error, unless --adopt takes it over. So is a fleet that this host cannot hold: the memory, CPUs, addresses and kernel limits of all servers together are added up, by the policy of \`overcommit\` in host.yaml.
+
+Ends with 0 when there is nothing to do, and with 6 when there is.`
+  static override usage = '-f FILE… [--var name=value] [--prune] [--adopt] [--no-restart] [--no-fit]'
   static override examples = [
     'vps plan -f fleet.yaml',
     {

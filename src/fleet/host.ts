@@ -23,7 +23,7 @@ export class FleetHost extends Host {
 
   /**
    * What an apply of these fleet files would do. Changes nothing.
-   * @throws VpsError INVALID_FLEET (exit 2); FOREIGN_SERVER, CANNOT_CHANGE (exit 4)
+   * @throws VpsError INVALID_FLEET, DEPENDENCY_CYCLE (exit 2); FOREIGN_SERVER, CANNOT_CHANGE (exit 4); DOES_NOT_FIT (exit 5)
    */
   async plan(files: readonly string[], options: PlanOptions = {}): Promise<FleetPlan> {
     const context = this.context(options.progress)

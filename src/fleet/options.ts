@@ -10,4 +10,6 @@ export interface PlanOptions extends VerbOptions {
   readonly adopt?: boolean | undefined
   /** False: no server is restarted; what needs that waits. */
   readonly restart?: boolean | undefined
+  /** False: whether the host can hold it all is not asked. */
+  readonly fit?: boolean | undefined
 }

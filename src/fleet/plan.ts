@@ -7,6 +7,7 @@ import type {PlanOptions} from './options.ts'
 import {orderOf} from './order.ts'
 import {type Found, findServer, type Look, lookAt} from './present.ts'
 import {type Refusal, refusalOf, refusedPlan} from './refusal.ts'
+import {requireRoom} from './room.ts'
 import {withoutSecrets} from './secrets.ts'
 import {type FleetPlan, type PlannedServer, type PlanSummary, STEPS, type Target, type Task} from './types.ts'
 
@@ -19,7 +20,7 @@ export interface Planned {
 
 /**
  * Compares a fleet with the host. Reads a few small files for each server, and takes no lock.
- * @throws VpsError FOREIGN_SERVER, CANNOT_CHANGE (exit 4)
+ * @throws VpsError FOREIGN_SERVER, CANNOT_CHANGE (exit 4); DEPENDENCY_CYCLE (exit 2); DOES_NOT_FIT (exit 5)
  */
 export async function planFleet(context: Context, fleet: Fleet, options: PlanOptions): Promise<Planned> {
   const look = lookAt(context.paths)
@@ -33,6 +34,7 @@ export async function planFleet(context: Context, fleet: Fleet, options: PlanOpt
     wanted,
   )
   orderOf(tasks) // says so now when they wait for each other
+  if (options.fit !== false) await requireRoom(context, fleet, tasks)
   const plan: FleetPlan = {
     fleet: fleet.name,
     files: fleet.files,

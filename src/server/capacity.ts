@@ -90,12 +90,17 @@ export interface CreatedServer {
 /** All servers that were created, by name; `unread`: those whose definition can't be read or is invalid. */
 export async function createdServers(
   paths: HostPaths,
+  known: ReadonlyMap<string, Definition> = new Map(),
 ): Promise<{readonly servers: readonly CreatedServer[]; readonly unread: readonly string[]}> {
   const servers: CreatedServer[] = []
   const unread: string[] = []
   for (const name of serverNames(paths)) {
     if (!existsSync(serverPaths(paths, name).storage)) continue
-    const server = await readCreated(paths, name)
+    const definition = known.get(name)
+    const server =
+      definition === undefined
+        ? await readCreated(paths, name)
+        : {name, running: readRun(paths, name).kind === 'alive', definition}
     if (server === undefined) unread.push(name)
     else servers.push(server)
   }

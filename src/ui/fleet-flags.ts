@@ -25,6 +25,7 @@ export const fleetFlags = {
   'no-restart': boolean({
     description: 'Restart no server; what needs that waits for the next start.',
   }),
+  'no-fit': boolean({description: 'Do not ask whether this host can hold it all.'}),
 }
 
 interface FleetFlagValues {
@@ -32,6 +33,7 @@ interface FleetFlagValues {
   readonly prune: boolean
   readonly adopt: boolean
   readonly 'no-restart': boolean
+  readonly 'no-fit': boolean
 }
 
 /** @throws VpsError WRONG_USE for a `--var` that is not name=value */
@@ -40,8 +42,9 @@ export function planOptions({
   prune,
   adopt,
   'no-restart': stays,
+  'no-fit': unasked,
 }: FleetFlagValues): PlanOptions {
-  return {variables: variablesOf(words), prune, adopt, restart: !stays}
+  return {variables: variablesOf(words), prune, adopt, restart: !stays, fit: !unasked}
 }
 
 function variablesOf(words: readonly string[]): Record<string, string> {

@@ -34,7 +34,8 @@ const SHOWN = 8
 /** Shows how an apply goes on: a bar and what is under way on a terminal, a line for each server that is done elsewhere. */
 export class FleetProgress {
   readonly #block: LiveBlock
-  readonly #isLive = process.stderr.isTTY === true
+  /** Nobody who reads on would miss a line for each server. */
+  readonly #isLive = process.stderr.isTTY === true && process.stdout.isTTY === true
   readonly #paint: Paint = paintFor(process.stderr)
   readonly #underWay = new Map<string, string>()
   readonly #begin = performance.now()

@@ -95,6 +95,10 @@ describe('a fleet', requires('root'), () => {
     expect(planned.stdout).toContain('Plan: 3 to create, 2 to start, 0 unchanged.')
     expect(await states(host)).toEqual([])
 
+    const huge = await fleetFile(host, [{name: 'huge', resources: {memory: {limit: '100TiB'}}}])
+    const refused = await host.vps(['plan', '-f', huge])
+    expect(refused).toMatchObject({exitCode: 5, stderr: expect.stringMatching(/memory: 100TiB needed/)})
+
     const unasked = await host.vps(['apply', '-f', first])
     expect(unasked).toMatchObject({exitCode: 2, stderr: expect.stringContaining('add --yes')})
     expect(await states(host)).toEqual([])
@@ -227,12 +231,13 @@ describe('a fleet', requires('root'), () => {
     const refused = await host.vps(['apply', '-f', one, '--yes', '--no-wait'])
     expect(refused).toMatchObject({exitCode: 4})
     expect(refused.stderr).toContain(`vps apply of fleet x (pid ${process.pid}) is at work on it`)
-    const both = [apply(host, one, '--prune'), apply(host, two, '--prune')]
-    await sleep(600) // both are waiting by now, and say so
+    const both = [one, two].map(file => spawnApply(host, file, '--prune'))
+    await until('both wait', () => both.every(({output}) => output().includes('waiting for')))
     await lock[Symbol.asyncDispose]()
-    const [first, second] = await Promise.all(both)
-    expect([first?.exitCode, second?.exitCode], `${first?.stderr}${second?.stderr}`).toEqual([0, 0])
-    expect(first?.stderr).toContain('waiting for')
+    for (const {child, ended, output} of both) {
+      await ended
+      expect(child.exitCode, output()).toBe(0)
+    }
     const left = (await states(host)).join()
     expect(['only-one running,same running', 'only-two running,same running']).toContain(left)
     const [same] = await host.json<ServerView[]>(['list', 'same'])
@@ -242,21 +247,13 @@ describe('a fleet', requires('root'), () => {
 
   test('is left in good order by Ctrl-C, and finished by the same command', async () => {
     const file = await fleetFile(host, [{name: 'lab-{1..6}'}])
-    const child = spawn(vpsProgram, ['apply', '-f', file, '--yes', '--parallel', '1'], {
-      env: {...process.env, VPS_ROOT: host.root, NO_COLOR: '1'},
-      stdio: ['ignore', 'pipe', 'pipe'],
-    })
-    let out = ''
-    child.stdout?.on('data', (data: Buffer) => {
-      out += data.toString()
-    })
-    const ended = endOf(child)
-    await until('the first is done', () => /lab-1: created, started/.test(out))
+    const {child, ended, output} = spawnApply(host, file, '--parallel', '1')
+    await until('the first is done', () => /lab-1: created, started/.test(output()))
     child.kill('SIGINT')
     await ended
     expect(child.exitCode).toBe(130)
-    expect(out).toMatch(/not begun/)
-    expect(out).toMatch(/The same command does the rest/)
+    expect(output()).toMatch(/not begun/)
+    expect(output()).toMatch(/The same command does the rest/)
     const begun = (await states(host)).length
     expect(begun).toBeLessThan(6)
     const rest = await apply(host, file)
@@ -363,6 +360,25 @@ describe('kill -9 of an apply', requires('root'), () => {
     expect(checks.find(({id}) => id === 'leftovers')?.found).toBe('none')
   })
 })
+
+/** An apply whose output, of both kinds, can be read while it goes on. */
+function spawnApply(
+  {root}: ScratchHost,
+  file: string,
+  ...flags: string[]
+): {child: ChildProcess; ended: Promise<unknown>; output: () => string} {
+  const env = {...process.env, VPS_ROOT: root, NO_COLOR: '1'}
+  const child = spawn(vpsProgram, ['apply', '-f', file, '--yes', ...flags], {
+    env,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  let text = ''
+  for (const stream of [child.stdout, child.stderr])
+    stream.on('data', (data: Buffer) => {
+      text += data.toString()
+    })
+  return {child, ended: endOf(child), output: () => text}
+}
 
 function endOf(child: ChildProcess): Promise<NodeJS.Signals | null> {
   return new Promise(resolve => child.once('exit', (_, signal) => resolve(signal)))

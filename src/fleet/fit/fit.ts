@@ -40,7 +40,8 @@ export async function checkFit(
   planned: readonly ServerToFit[],
   {removed = []}: FitOptions = {},
 ): Promise<FitRow[]> {
-  const {servers: present} = await createdServers(host.paths)
+  const known = new Map(planned.map(({name, definition}) => [name, definition]))
+  const {servers: present} = await createdServers(host.paths, known)
   return await fitOf(host, counted(planned, present, removed))
 }
 
