@@ -24,9 +24,19 @@ import {
 import {type Assignment, replaceDefinition, set} from './change.ts'
 import {type CreateSource, create} from './create.ts'
 import {destroy} from './destroy.ts'
+import {type DiffOptions, diff, type ServerDiff} from './diff.ts'
+import {hideHashes} from './difference.ts'
 import {type ExecOptions, type ExecResult, exec, runScript} from './exec.ts'
 import {pause, resume} from './freeze.ts'
 import type {HistoryOrigin} from './history.ts'
+import {
+  type HistoryItem,
+  type HistoryOptions,
+  type HistoryPoint,
+  history,
+  historyEntry,
+  textOf,
+} from './history-view.ts'
 import {hookError} from './hooks.ts'
 import {findLeftovers, leftoversCheck, repairAll, unseenLeftovers} from './leftovers.ts'
 import type {LimitOptions} from './limits.ts'
@@ -55,6 +65,7 @@ import {
 } from './provision.ts'
 import {rename} from './rename.ts'
 import {restart} from './restart.ts'
+import {type RollbackReport, rollback} from './rollback.ts'
 import type {Script} from './script.ts'
 import {isServer, openSession, requireServer} from './session.ts'
 import {show} from './show.ts'
@@ -363,6 +374,34 @@ export class Host {
   async *logs(name: string, options: LogOptions = {}): AsyncGenerator<Buffer> {
     requireServer(this.context(), name)
     yield* logs(this.paths, name, options)
+  }
+
+  /** How definitions were changed, and by whom, oldest first; the last hundred changes of each server, destroyed ones included. */
+  async history(options: HistoryOptions = {}): Promise<HistoryItem[]> {
+    return history(this.paths, options)
+  }
+
+  /** An earlier definition, for a server of this name. @param withHashes with hashes of passwords, else `(hash)` is in their place */
+  async historyText(name: string, point: HistoryPoint, {withHashes = false} = {}): Promise<string> {
+    const entry = historyEntry(this.paths, name, point)
+    const text = textOf(entry, name)
+    return withHashes ? text : hideHashes(text)
+  }
+
+  /** Brings a server's definition back to an earlier one, default: the one before. That is itself a change in its history. */
+  async rollback(
+    name: string,
+    {to = 'previous', progress, signal}: VerbOptions & {readonly to?: HistoryPoint | undefined} = {},
+  ): Promise<RollbackReport> {
+    const context = this.context(progress, signal)
+    return await this.#locked(context, 'rollback', name, () => rollback(context, name, to))
+  }
+
+  /** In what a running server differs from its definition, or one definition from another. */
+  async diff(name: string, options: DiffOptions = {}): Promise<ServerDiff> {
+    const context = this.context()
+    if (options.from === undefined) requireServer(context, name)
+    return await diff(context, name, options)
   }
 
   /** What happened on this host, oldest first: the log is kept in two files of 4 MiB. With `follow` it goes on. */

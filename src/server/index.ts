@@ -13,6 +13,8 @@ export {
 export {type Assignment, replaceDefinition} from './change.ts'
 export {type CreateSource, create} from './create.ts'
 export {destroy} from './destroy.ts'
+export type {DiffOptions, ServerDiff} from './diff.ts'
+export type {DefinitionChange} from './difference.ts'
 export type {ExecOptions, ExecResult, OutputStream} from './exec.ts'
 export {StartFault} from './fault.ts'
 export {
@@ -22,6 +24,7 @@ export {
   type HistoryVerb,
   recordHistory,
 } from './history.ts'
+export type {HistoryItem, HistoryOptions, HistoryPoint} from './history-view.ts'
 export {hookError} from './hooks.ts'
 export {type ExplainedPlan, Host, type HostOptions, type OriginOptions, type VerbOptions} from './host.ts'
 export {killNow} from './hurry.ts'
@@ -38,6 +41,7 @@ export type {GeneratedPassword} from './provision/index.ts'
 export type {ProvisionOptions, ProvisionReport} from './provision.ts'
 export {readRecord, type ServerRecord, writeRecord} from './record.ts'
 export {restart} from './restart.ts'
+export type {RollbackReport} from './rollback.ts'
 export type {Health} from './run-state.ts'
 export type {Script} from './script.ts'
 export type {ServerFilter} from './select.ts'

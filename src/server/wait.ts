@@ -5,7 +5,7 @@ import {aborted, errno, serverPaths, throwIfAborted, Watch, type Watched} from '
 import {pidfdOpen, pidfdWait} from '../native/index.ts'
 import {formatDuration} from '../units.ts'
 import {isPaused} from './freeze.ts'
-import {isProcess, type Run, type RunState, readRun, readText} from './run-state.ts'
+import {isProcess, type Run, type RunState, readRun} from './run-state.ts'
 import {isServer, noSuchServer, wrongState} from './session.ts'
 import {guestGroup} from './stop.ts'
 import type {Context} from './types.ts'
@@ -70,17 +70,12 @@ function isSo(paths: Context['paths'], name: string, run: Run, state: WaitState)
   if (run.kind !== 'alive' || run.state.state !== 'running' || isPaused(run.state)) return false
   if (state === 'running') return true
   if (state === 'ready') return run.state.ready
-  const health = healthOf(paths, name)
-  if (health !== undefined) return health === 'healthy'
+  const {health} = run.state
+  if (health !== null) return health === 'healthy'
   throw wrongState(
     `nobody checks the health of server ${name}`,
     'say how with `health:` in its definition, or wait with `--state ready`',
   )
-}
-
-/** What the checks of its health say; undefined when there are none. */
-function healthOf(paths: Context['paths'], name: string): string | undefined {
-  return /^health=(\w+)$/m.exec(readText(serverPaths(paths, name).state) ?? '')?.[1]
 }
 
 /** All that changes when the server does. */

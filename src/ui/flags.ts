@@ -18,20 +18,27 @@ export const durationFlag = custom<number>({
 /** A flag whose value is a moment: how long ago (`10m`), or a time (`2026-11-30 12:00`, local unless it says otherwise). */
 export const momentFlag = custom<Date>({
   helpValue: 'WHEN',
-  async parse(text, _context, options) {
-    const {parseDuration} = await import('../definition/index.ts')
-    const ago = parseDuration(text)
-    if (ago !== undefined) return new Date(Date.now() - ago)
-    const date = /^\d{4}-\d\d-\d\d/.test(text)
-      ? new Date(text.length === 10 ? `${text} 00:00` : text)
-      : undefined
-    if (date !== undefined && !Number.isNaN(date.getTime())) return date
-    throw new VpsError('WRONG_USE', `--${options.name} is a moment, not ${JSON.stringify(text)}`, {
-      exitCode: ExitCode.wrongUse,
-      suggestions: ["write how long ago it is, 10m or 2h30m, or the time itself: '2026-11-30 12:00'"],
-    })
-  },
+  parse: async (text, _context, options) => await moment(options.name, text),
 })
+
+/** What `--to` means: the number of a change, or a moment. @throws VpsError WRONG_USE */
+export async function historyPoint(flag: string, text: string): Promise<number | Date> {
+  return /^\d{1,9}$/.test(text) ? Number(text) : await moment(flag, text)
+}
+
+async function moment(flag: string, text: string): Promise<Date> {
+  const {parseDuration} = await import('../definition/index.ts')
+  const ago = parseDuration(text)
+  if (ago !== undefined) return new Date(Date.now() - ago)
+  const date = /^\d{4}-\d\d-\d\d/.test(text)
+    ? new Date(text.length === 10 ? `${text} 00:00` : text)
+    : undefined
+  if (date !== undefined && !Number.isNaN(date.getTime())) return date
+  throw new VpsError('WRONG_USE', `--${flag} is a moment, not ${JSON.stringify(text)}`, {
+    exitCode: ExitCode.wrongUse,
+    suggestions: ["write how long ago it is, 10m or 2h30m, or the time itself: '2026-11-30 12:00'"],
+  })
+}
 
 /** A flag whose value is a whole number that is not negative. */
 export const countFlag = custom<number>({

@@ -32,7 +32,20 @@ export const commandGroups: readonly {readonly title: string; readonly commands:
     commands: ['network:list', 'network:addresses', 'network:show', 'network:firewall', 'network:check'],
   },
   {title: 'Inside servers', commands: ['enter', 'exec', 'runscript', 'run', 'console', 'logs']},
-  {title: 'Definitions', commands: ['set', 'edit', 'validate', 'schema', 'profile:list', 'profile:show']},
+  {
+    title: 'Definitions',
+    commands: [
+      'set',
+      'edit',
+      'history',
+      'diff',
+      'rollback',
+      'validate',
+      'schema',
+      'profile:list',
+      'profile:show',
+    ],
+  },
   {
     title: 'Templates and images',
     commands: ['template:list', 'template:show', 'image:list', 'image:build', 'image:remove'],

@@ -12,7 +12,9 @@ import {
 import {tmpdir} from 'node:os'
 import {join} from 'node:path'
 import {afterEach, beforeEach, describe, expect, test} from 'vitest'
+import {type Definition, parseDefinition} from '../../src/definition/index.ts'
 import {DEFAULT_CONFIG, hostPaths, silent} from '../../src/host/index.ts'
+import {differences, hideHashes} from '../../src/server/difference.ts'
 import {
   type HistoryNote,
   historyFile,
@@ -152,5 +154,42 @@ describe('a renamed server', () => {
   test('without a history has none then', () => {
     renameHistory(context, 'web1', 'web2')
     expect(history('web2')).toEqual([])
+  })
+})
+
+describe('what is shown of a change', () => {
+  const HASH = '$6$saltsalt$qFmFH.bQmmtXzyBY0s9v7Oicd2z4XSIecDzlB5KiA2'
+  const withPassword = (password: string): Definition => {
+    const text = `name: web1\nprovision: {users: [{name: admin, password: '${password}'}]}\n`
+    const {definition, problems} = parseDefinition(text, {file: 'web1.yaml'})
+    expect(problems.filter(({grade}) => grade === 'error')).toEqual([])
+    return definition
+  }
+
+  test('is never the hash of a password', () => {
+    const other = HASH.replace('qFm', 'Xyz')
+    const changes = differences(withPassword(HASH), withPassword(other))
+    expect(changes).toHaveLength(1)
+    expect(JSON.stringify(changes)).not.toContain('$6$')
+    expect(JSON.stringify(changes[0]?.old)).toContain('(hash)')
+    expect(JSON.stringify(changes[0]?.new)).toContain('(another hash)')
+  })
+
+  test('references and words for none stay', () => {
+    const changes = differences(withPassword(HASH), withPassword('generate'))
+    expect(JSON.stringify(changes[0]?.new)).toContain('generate')
+    const reference = `password: \${file:/root/hash}`
+    expect(hideHashes(reference)).toBe(reference)
+  })
+
+  test.each([
+    HASH,
+    `$y$j9T$abc/def$${'x'.repeat(43)}`,
+    `$2b$12$${'a'.repeat(53)}`,
+    '$5$rounds=5000$salt$abcdefgh',
+  ])('%s is hidden in a text, however it is quoted', hash => {
+    expect(hideHashes(`a: {password: "${hash}", shell: /bin/sh}\nb: ${hash}\n`)).toBe(
+      'a: {password: "(hash)", shell: /bin/sh}\nb: (hash)\n',
+    )
   })
 })
