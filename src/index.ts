@@ -21,6 +21,7 @@ export {
   type FleetPlan,
   forEachServer,
   type InterruptedApply,
+  InvalidFleet,
   type KeyChange,
   type PlannedServer,
   type PlanOptions,

@@ -129,7 +129,11 @@ export function compose(
   const problems: Problem[] = []
   const last = layers.at(-1)
   // The schema's types are those of Definition (ValueOf); the reader returns what the schema says.
-  const definition = withLinks(complete(definitionSchema, values, options.commons) as Definition, values)
+  const definition = withLinks(
+    complete(definitionSchema, values, options.commons) as Definition,
+    values,
+    options.commons,
+  )
   if (
     last &&
     definition.name === '' &&
@@ -207,10 +211,12 @@ function modeOf({network}: Definition, written: Values): Definition['network']['
 }
 
 /** What of the links depends on others: that there is one, their names by their places, `auto` where it is possible. */
-function withLinks(definition: Definition, written: Values): Definition {
+function withLinks(definition: Definition, written: Values, commons?: Commons): Definition {
   const network = {...definition.network, mode: modeOf(definition, written)}
   const isLeftOut = network.mode === 'links' && !isWritten(written, ['network', 'links'])
-  const given = isLeftOut ? [defaultsOf(linkSchema) as Link] : network.links
+  const make = () => defaultsOf(linkSchema)
+  const link = isLeftOut && ((commons ? commons.completed(linkSchema, make) : make()) as Link)
+  const given = link ? [link] : network.links
   const links = given.map((link, index) => ({
     ...link,
     name: link.name || `eth${index}`,

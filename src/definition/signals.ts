@@ -8,9 +8,9 @@ const RTMAX = 64
 /** The number of a signal written as `SIGTERM`, `TERM` or `SIGRTMIN+3`; undefined when there is none of that name. */
 export function signalNumber(name: string): number | undefined {
   const full = name.startsWith('SIG') ? name : `SIG${name}`
+  if (Object.hasOwn(constants.signals, full)) return constants.signals[full as NodeJS.Signals]
   const realTime = /^SIGRT(MIN|MAX)(?:([+-])([0-9]{1,2}))?$/.exec(full)
-  if (!realTime)
-    return Object.hasOwn(constants.signals, full) ? constants.signals[full as NodeJS.Signals] : undefined
+  if (!realTime) return undefined
   const offset = Number(realTime[3] ?? 0) * (realTime[2] === '-' ? -1 : 1)
   const number = (realTime[1] === 'MIN' ? RTMIN : RTMAX) + offset
   return number >= RTMIN && number <= RTMAX ? number : undefined

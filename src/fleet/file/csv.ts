@@ -38,12 +38,15 @@ export function readCsv(text: string): {rows: Cell[][]; flaws: Flaw[]} {
 class CsvReader {
   readonly flaws: Flaw[] = []
   readonly #text: string
+  /** Whether each character is one unit of the text: then columns need no counting. */
+  readonly #isPlain: boolean
   #at = 0
   #line = 1
   #lineStart = 0
 
   constructor(text: string) {
     this.#text = text
+    this.#isPlain = !/[\ud800-\udfff]/.test(text)
   }
 
   get isAtEnd(): boolean {
@@ -76,7 +79,7 @@ class CsvReader {
 
   #bare(): Cell | undefined {
     const start = this.#at
-    const end = this.#find(/[,\r\n]/g, start)
+    const end = this.#endOfCell(start)
     const text = this.#text.slice(start, end).trimEnd()
     const quote = text.indexOf('"')
     if (quote >= 0) {
@@ -126,14 +129,18 @@ class CsvReader {
     return undefined
   }
 
-  /** The offset of the next match, or the end. */
-  #find(pattern: RegExp, from: number): number {
-    pattern.lastIndex = from
-    return pattern.exec(this.#text)?.index ?? this.#text.length
+  /** The offset of the next comma or line break, or the end. */
+  #endOfCell(from: number): number {
+    let at = from
+    while (at < this.#text.length && !',\r\n'.includes(this.#text.charAt(at))) at++
+    return at
   }
 
   #place(offset: number, length: number): {line: number; column: number; length: number} {
-    const column = [...this.#text.slice(this.#lineStart, offset)].length + 1
+    const before = this.#isPlain
+      ? offset - this.#lineStart
+      : [...this.#text.slice(this.#lineStart, offset)].length
+    const column = before + 1
     return {line: this.#line, column, length: Math.max(1, length)}
   }
 
@@ -142,7 +149,7 @@ class CsvReader {
   }
 
   #skipLine(): void {
-    this.#at = this.#find(/[\r\n]/g, this.#at)
+    while (!this.isAtEnd && !'\r\n'.includes(this.#text.charAt(this.#at))) this.#at++
     this.#lineBreak()
   }
 

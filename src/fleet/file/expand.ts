@@ -61,6 +61,7 @@ export function expand(file: FleetFile, item: Node, room: number, options: Expan
   const from = node.get('from', true)
   const table = from === undefined ? undefined : tableOf(file, from, options)
   if (from !== undefined && table === undefined) return []
+  if (table?.rows.length === 0) warnOfNothing(file, from, table, options.problems)
   const written = nameOf(file, node, table, options.problems)
   if (written === undefined) return []
   const entry: Entry = {
@@ -116,6 +117,14 @@ function nameOf(
     report(node, '', 'name is missing', `for example ${example}`)
   }
   return undefined
+}
+
+/** With --prune no row is no server. */
+function warnOfNothing(file: FleetFile, from: unknown, table: Table, problems: Problems): void {
+  const place = placeOf(from) ?? {offset: 0, length: 1}
+  const origin = originAt(file.source, place.offset, 'from')
+  const message = `${table.file} has no row, so that no server comes of it`
+  problems.add({grade: 'warning', message, origin, length: place.length})
 }
 
 /** Reports the keys of an item that are none; returns whether one of them was meant to be its name. */

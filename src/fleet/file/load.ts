@@ -112,6 +112,11 @@ function serversOf(
     }
   }
   const all = [...servers.values()]
+  const [first] = files
+  if (first && files.every(file => file.servers.length === 0)) {
+    const origin = {file: first.file, line: 1, column: 1, key: 'servers'}
+    problems.add({grade: 'warning', message: 'the fleet has no servers', origin})
+  }
   checkClashes(all.map(claimantOf), problems)
   return all.map(({built}) => built.server)
 }

@@ -60,17 +60,20 @@ function csvTable(file: string, text: string, problems: Problems): Table | undef
   }
   const bad = header ? headerFlaws(header) : []
   // By a wrong header no row can be judged.
-  const short = bad.length > 0 ? [] : rows.flatMap(row => rowFlaws(row, header))
-  reportFlaws(file, [...flaws, ...bad, ...short], problems)
+  const uneven = bad.length > 0 ? [] : rows.flatMap(row => rowFlaws(row, header))
+  reportFlaws(file, [...flaws, ...bad, ...uneven], problems)
   if (!header || flaws.length + bad.length > 0) return undefined
   const columns = header.map(cell => cell.text)
   return {
     file,
     columns,
-    rows: rows.map(cells => ({
-      line: cells[0]?.line ?? 1,
-      values: valuesOf(file, columns, (_, index) => cells[index]),
-    })),
+    // The others may be right, and are checked.
+    rows: rows
+      .filter(cells => cells.length === header.length)
+      .map(cells => ({
+        line: cells[0]?.line ?? 1,
+        values: valuesOf(file, columns, (_, index) => cells[index]),
+      })),
   }
 }
 
@@ -105,7 +108,7 @@ function rowFlaws(row: readonly Cell[], header: readonly Cell[] = []): Flaw[] {
     return [
       {
         ...extra,
-        message: `the row has ${row.length} cells, but there are ${count(header.length, 'column')}`,
+        message: `the row has ${row.length} cells, but the header has ${header.length}`,
         suggestion: 'put a cell that holds a comma in quotes',
       },
     ]
