@@ -2,7 +2,7 @@ import {existsSync, readdirSync, readFileSync, writeFileSync} from 'node:fs'
 import {join} from 'node:path'
 import process from 'node:process'
 import {afterAll, beforeAll, describe, expect, test} from 'vitest'
-import {serverPaths} from '../../src/host/index.ts'
+import {findCgroup2, readMounts, serverPaths} from '../../src/host/index.ts'
 import type {ServerDetails, ServerView} from '../../src/server/index.ts'
 import {settledInconsistencies} from '../helpers/consistency.ts'
 import {requires, type ScratchHost, scratchHost} from '../helpers/host.ts'
@@ -28,6 +28,12 @@ interface Line {
   readonly type: string
   readonly server: string
   readonly detail: Readonly<Record<string, unknown>>
+}
+
+const cgroup2 = await findCgroup2(await readMounts())
+/** A limit that can be hit here; the system call is that of x86-64. */
+const hugepages = {
+  skip: requires('root').skip || cgroup2?.controllers.includes('hugetlb') !== true || process.arch !== 'x64',
 }
 
 let host: ScratchHost
@@ -283,6 +289,26 @@ describe('the restart policy', requires('root'), () => {
     expect(listProcesses().filter(({command}) => command === 'sleep 60')).toEqual([])
     await host.must(['stop', 'hooked'])
     expect(events('hooked', 'hook-failed')).toHaveLength(2)
+  })
+
+  test('a server that ends again and again does not fill the log of events', async () => {
+    await starts('storm', {init: ['true'], restart: {policy: 'always', max: 1000, delay: 0, maxDelay: 0}})
+    await until('it has ended often', () => Number(runState(host, 'storm').get('restarts')) > 45, 40_000)
+    await host.must(['stop', 'storm'])
+    expect(events('storm').length).toBeLessThan(120)
+  })
+
+  test('a limit that was hit is told at once, and then less often', hugepages, async () => {
+    await starts('limited', {init: 'persist', resources: {hugepages: {'2MiB': '2MiB'}}})
+    writeFileSync(join(host.cgroup('limited'), 'payload', 'hugetlb.2MB.rsvd.max'), '0') // no page need be there to be refused
+    const map = 'printf "%d", syscall(9, 0, 2 << 20, 3, 0x40022, -1, 0)'
+    for (let attempt = 0; attempt < 3; attempt++)
+      expect(await host.must(['exec', 'limited', '--', 'perl', '-e', map])).toBe('-1')
+    await until('it is told', () => events('limited', 'limit').length > 0)
+    const fact = {resource: 'hugetlb_2MB', kind: 'max', value: 2 * 1024 * 1024}
+    expect(events('limited', 'limit').map(({detail}) => detail)).toEqual([{...fact, count: 1}])
+    await host.must(['stop', 'limited'])
+    expect(events('limited', 'limit')[1]?.detail).toEqual({...fact, count: 2})
   })
 
   test('a full log of events is put aside', async () => {
