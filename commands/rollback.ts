@@ -16,13 +16,12 @@ import {
 export default class Rollback extends VpsCommand {
   static override summary = "Bring a server's definition back to an earlier one."
   static override description =
-    'Without --to: to the one before the present one; done twice it is as it was. What can be is in effect at once, and what waits for a restart is said. Shows what would change and asks on a terminal; without one --yes is needed. The files in the server stay as they are. The rollback is a change in the history itself.'
+    'Without --to: to the one before the present one; done twice it is as it was. What can be is in effect at once, and what waits for a restart is said. Shows what would change and asks on a terminal; without one --yes is needed. The files in the server stay as they are. The rollback is a change in the history itself. `vps diff NAME --to N` says what it would change.'
   static override usage = 'NAME [--to N|WHEN] [--yes]'
   static override examples = [
     'vps rollback web1',
     {description: 'to what it was after its third change', command: 'vps rollback web1 --to 3 --yes'},
     {description: 'to what it was yesterday', command: 'vps rollback web1 --to 24h'},
-    {description: 'see what that would be', command: 'vps diff web1 --to 3'},
   ]
   static override args = {name: word({description: 'The server.', required: true})}
   static override flags = {
