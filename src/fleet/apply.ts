@@ -84,7 +84,10 @@ class Run {
   readonly #working: WorkOptions
 
   constructor(context: Context, options: ApplyOptions) {
-    this.#context = context
+    this.#context = {
+      ...context,
+      onPassword: (name, password) => this.tell({event: 'password', name, ...password}),
+    }
     this.#options = options
     const {parallel, signal, failFast, atomic} = options
     const signals = [this.#failure.signal, ...(signal === undefined ? [] : [signal])]

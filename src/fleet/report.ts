@@ -38,6 +38,8 @@ export type ApplyEvent =
   | {readonly event: 'step'; readonly name: string; readonly step: Step}
   /** What a long step is doing, in words. */
   | {readonly event: 'progress'; readonly name: string; readonly line: string}
+  /** A password that was made for a user of a server; told here only. */
+  | {readonly event: 'password'; readonly name: string; readonly user: string; readonly password: string}
   | ({readonly event: 'server'} & ServerOutcome)
   /** It failed, and what it did is being taken back; `servers` are what that is about. */
   | {readonly event: 'taking-back'; readonly servers: readonly string[]}

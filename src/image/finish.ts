@@ -4,6 +4,7 @@ import {execa} from 'execa'
 import {VpsError} from '../errors.ts'
 import {errno, type Progress, writeError} from '../host/index.ts'
 import type {PreparedBuild} from './builder.ts'
+import {removeIdentity} from './identity.ts'
 import {detectInit} from './init.ts'
 import type {Init} from './types.ts'
 
@@ -27,6 +28,9 @@ export async function finishRoot(
 ): Promise<FinishedRoot> {
   try {
     for (const name of MOUNT_POINTS) mountPoint(rootfs, name)
+    const identity = removeIdentity(rootfs)
+    if (identity.length > 0)
+      progress(`left out ${countOf(identity, 'part')} of a machine's identity: each server gets its own`)
   } catch (error) {
     throw await writeError(rootfs, error)
   }

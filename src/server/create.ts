@@ -99,6 +99,7 @@ export async function create(
   await Promise.all([...changed, ...(claim.grants.length > 0 ? [paths.addresses] : [])].map(syncDirectory))
   await renameDurable(journal, files.storage)
   undo.move()
+  for (const password of generated) context.onPassword?.(name, password)
   const file = draft.text === undefined ? files.definition : source.file
   recordHistory(context, name, {
     verb: 'create',

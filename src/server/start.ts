@@ -96,6 +96,7 @@ async function startStopped(
     const loaded = known ?? (await loadValid(context, name))
     const {definition} = loaded
     const generated = await provisionStopped(context, name, definition)
+    for (const password of generated) context.onPassword?.(name, password)
     await secureNetwork(context, name, loaded)
     const begin = () => startLoaded(context, name, loaded, options)
     const report = await wantedUp(context, name, () => afterHook(context, name, definition, begin))

@@ -11,6 +11,8 @@ export interface Context {
   readonly progress: Progress
   /** Told what the admin shall know though the verb is about something else: what a crash left, and what became of it. */
   readonly notice: Progress
+  /** Told passwords that were made for users of a server, whichever verb made them: the only time that they are told. */
+  readonly onPassword?: (server: string, password: GeneratedPassword) => void
   /** Calls the verb off, see `throwIfAborted`. */
   readonly signal?: AbortSignal | undefined
   /** What is done to servers that vps makes for itself and removes again is nothing for the log and the history. */

@@ -6,6 +6,7 @@ import {duration} from './format.ts'
 import {LiveBlock} from './live-block.ts'
 import {nameList} from './name-list.ts'
 import {write} from './output.ts'
+import {passwordLines} from './passwords.ts'
 
 const DONE: Readonly<Record<Step, string>> = {
   destroy: 'destroyed',
@@ -62,6 +63,11 @@ export class FleetProgress {
         return
       case 'progress':
         this.#underWay.set(event.name, event.line)
+        return
+      case 'password':
+        for (const line of passwordLines(event.name, [event]))
+          if (this.#isLive) this.#block.print(line)
+          else void write(`${line}\n`)
         return
       case 'taking-back':
         this.#done = 0

@@ -178,6 +178,24 @@ describe.skipIf(requires('root').skip)('users and files', () => {
   })
 })
 
+describe.skipIf(requires('root').skip)('a fleet', () => {
+  test('has its passwords told by apply, once', async () => {
+    const file = join(host.root, 'fleet.yaml')
+    const base = {template: 'busybox', init: 'persist', network: 'none'}
+    const users = [{name: 'anna', password: 'generate'}]
+    writeFileSync(
+      file,
+      JSON.stringify({fleet: 'acme', servers: [{name: 'f-{1..2}', ...base, provision: {users}}]}),
+    )
+    const applied = await host.must(['apply', '-f', file, '--yes'])
+    const told = [...applied.matchAll(/^(f-[12]): password of anna: (\S+)$/gm)]
+    expect(told.map(([, name]) => name).sort()).toEqual(['f-1', 'f-2'])
+    expect(isKept(told[0]?.[2] ?? '')).toBe(false)
+    expect(await host.must(['apply', '-f', file, '--yes'])).not.toContain('password')
+    await host.must(['destroy', 'f-1', 'f-2', '--force', '--yes'])
+  })
+})
+
 describe.skipIf(requires('root').skip)('commands', () => {
   const log = (name: string): string => readFileSync(join(storage(name), 'log/provision.log'), 'utf8')
   const state = (name: string): unknown =>

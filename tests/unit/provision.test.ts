@@ -1,5 +1,19 @@
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
+import {tmpdir} from 'node:os'
+import {join} from 'node:path'
+import process from 'node:process'
 import {describe, expect, test} from 'vitest'
 import {parseDefinition} from '../../src/definition/index.ts'
+import {removeIdentity} from '../../src/image/identity.ts'
 import {Accounts} from '../../src/server/provision/accounts.ts'
 import {newPassword, sha512Crypt} from '../../src/server/provision/crypt.ts'
 import {familyOf} from '../../src/server/provision/family.ts'
@@ -103,6 +117,28 @@ test.each([
   [undefined, 'plain'],
 ])('%j is of the family %s', (text, family) => {
   expect(familyOf(text)).toBe(family)
+})
+
+test("an image keeps nobody's machine id and host keys, and follows no link out of its root", () => {
+  const base = mkdtempSync(join(tmpdir(), 'vps-identity-'))
+  const [root, outside] = [join(base, 'root'), join(base, 'outside')]
+  mkdirSync(join(root, 'etc/systemd/system/multi-user.target.wants'), {recursive: true})
+  mkdirSync(outside)
+  for (const name of ['ssh_host_rsa_key', 'ssh_host_rsa_key.pub', 'sshd_config'])
+    writeFileSync(join(outside, name), 'x')
+  writeFileSync(join(root, 'etc/machine-id'), '0159244d3908498bb051081aa254d035\n')
+  symlinkSync(outside, join(root, 'etc/ssh'))
+  expect(removeIdentity(root)).toEqual(['/etc/machine-id'])
+  expect([readdirSync(outside).length, readFileSync(join(root, 'etc/machine-id'), 'utf8')]).toEqual([3, ''])
+  rmSync(join(root, 'etc/ssh'))
+  renameSync(outside, join(root, 'etc/ssh'))
+  expect(removeIdentity(root)).toEqual(['/etc/ssh/ssh_host_rsa_key', '/etc/ssh/ssh_host_rsa_key.pub'])
+  expect(readdirSync(join(root, 'etc/ssh'))).toEqual(['sshd_config'])
+  expect(readdirSync(join(root, 'etc/systemd/system/multi-user.target.wants'))).toEqual([
+    'vps-ssh-keys.service',
+  ])
+  expect(removeIdentity(root)).toEqual([])
+  rmSync(base, {recursive: true})
 })
 
 describe('secrets', () => {
