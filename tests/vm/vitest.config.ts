@@ -7,48 +7,17 @@ import {defineConfig, type TestProjectInlineConfiguration} from 'vitest/config'
 const root = join(import.meta.dirname, '../..')
 const ring = process.env.VPS_TEST_RING ?? 'vm'
 const slow = Number(process.env.VPS_TEST_SLOW ?? 1)
-const include = ring === 'vm' ? 'tests/vm/**/*.vm.test.ts' : `tests/${ring}/**/*.test.ts`
 
 /**
- * What a ring leaves out here: what needs a compiler, a tmpfs with shifted owners (Linux 6.3) or a Debian from the network,
- * what has nothing to do with the kernel or systemd, what has tests of its own here, and long loops, which emulation makes ten
- * times as long and the machine outside has run already.
+ * What of the other rings runs here, too: what depends on the kernel, or on systemd running the host, and has no test of its own in
+ * this ring. Not what needs a compiler, a tmpfs with shifted owners (Linux 6.3) or a Debian from the network; nor long loops, which
+ * emulation makes ten times as long and the machine outside has run already.
  */
-const elsewhere: Record<string, readonly string[]> = {
-  unit: [
-    'capacity',
-    'capacity-*',
-    'commands',
-    'definition',
-    'definition-*',
-    'host-network',
-    'image-*',
-    'network',
-    'network-*',
-    'resources-*',
-    'ui',
-    'ui-*',
-    'usage-*',
-  ],
-  host: [
-    'accounting',
-    'capacity',
-    'confinement',
-    'debian',
-    'devices',
-    'exec',
-    'image-*',
-    'isolation',
-    'lifecycle',
-    'limits',
-    'mounts',
-    'native-*',
-    'network-*',
-    'profiles',
-    'sanitizers',
-    'usage',
-  ].concat(['at-once', 'cli-killed', 'processes-killed', 'template'].map(name => `resilience-${name}`)),
+const alsoHere: Readonly<Record<string, readonly string[]>> = {
+  unit: ['host-facts', 'host-files', 'host-ids', 'native', 'server-*', 'storage'],
+  host: ['00-snapshot', 'doctor', 'resilience-bad-input', 'resilience-full-disk', 'zz-leaks'],
 }
+const include = alsoHere[ring]?.map(name => `tests/${ring}/${name}.test.ts`) ?? ['tests/vm/**/*.vm.test.ts']
 
 type Settings = NonNullable<TestProjectInlineConfiguration['test']>
 
@@ -69,8 +38,7 @@ export default defineConfig(async () => {
     cacheDir: '/tmp/vite',
     test: {
       ...own,
-      include: own.include ?? [include],
-      exclude: (elsewhere[ring] ?? []).map(name => `tests/${ring}/${name}.test.ts`),
+      include,
       fsModuleCache: false,
       fileParallelism: false,
       // Rates and shares are measured here, on an emulated machine that shares its cores with others.
