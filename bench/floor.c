@@ -8,12 +8,19 @@
  * made, each value is written to its file in there, and init is born in CGROUP/payload. A FILE that ends in a
  * slash is a directory to be made. All of it is removed after each run, which is not timed.
  *
+ *   floor -k COUNT ROOTFS LAYERS CGROUP INIT                  as many that stay, each with a layer of its own
+ * below LAYERS and a pair of interfaces, one of which is the host's; INIT is told to sleep
+ *
  * Prints one line a run: microseconds from before the first fork until init's exec has succeeded. */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/if_link.h>
 #include <linux/mount.h>
+#include <linux/rtnetlink.h>
 #include <linux/sched.h>
 #include <linux/securebits.h>
+#include <linux/veth.h>
+#include <net/if.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -24,6 +31,7 @@
 #include <sys/fsuid.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
@@ -36,6 +44,7 @@ enum { ID_BASE = 1879048192, IDS = 65536 };
 struct places {
         const char *rootfs, *layer, *cgroup, *init;
         char **writes; /* pairs, a null word at the end */
+        int kept;      /* number of one that stays; 0: ends at once */
 };
 
 #define CHECK(call)                                                                                          \
@@ -157,6 +166,14 @@ static void become_init(const struct places *places, int go)
         CHECK(syscall(SYS_pivot_root, ".", "."));
         CHECK(umount2(".", MNT_DETACH));
         CHECK(chdir("/"));
+        if (places->kept) {
+                int null;
+
+                CHECK(null = open("/dev/node0", O_RDWR));
+                for (int fd = 0; fd <= 2; fd++)
+                        CHECK(dup2(null, fd));
+                CHECK(execl(places->init, places->init, "sleep", "86400", NULL));
+        }
         CHECK(execl(places->init, places->init, "true", NULL));
 }
 
@@ -213,6 +230,81 @@ static void remove_group(const struct places *places)
         CHECK(rmdir(places->cgroup));
 }
 
+struct request {
+        struct nlmsghdr header;
+        struct ifinfomsg link;
+        char attributes[256];
+};
+
+/* Returns it, for one that others are put into: `close_attribute` then. */
+static struct rtattr *put(struct request *request, unsigned short type, const void *value, size_t size)
+{
+        struct rtattr *attribute = (void *)((char *)request + NLMSG_ALIGN(request->header.nlmsg_len));
+
+        attribute->rta_type = type;
+        attribute->rta_len = (unsigned short)RTA_LENGTH(size);
+        if (size > 0)
+                memcpy(RTA_DATA(attribute), value, size);
+        request->header.nlmsg_len = NLMSG_ALIGN(request->header.nlmsg_len) + (unsigned)RTA_LENGTH(size);
+        return attribute;
+}
+
+static void close_attribute(const struct request *request, struct rtattr *attribute)
+{
+        attribute->rta_len =
+                (unsigned short)((const char *)request + request->header.nlmsg_len - (char *)attribute);
+}
+
+static void ask(int netlink, struct request *request)
+{
+        struct {
+                struct nlmsghdr header;
+                struct nlmsgerr error;
+                char rest[512];
+        } answer;
+
+        CHECK(send(netlink, request, request->header.nlmsg_len, 0));
+        CHECK(recv(netlink, &answer, sizeof(answer), 0));
+        errno = -answer.error.error;
+        CHECK(errno == 0 ? 0 : -1);
+}
+
+static struct request link_request(unsigned short flags)
+{
+        return (struct request){
+                .header = {.nlmsg_len = NLMSG_LENGTH(sizeof(struct ifinfomsg)),
+                           .nlmsg_type = RTM_NEWLINK,
+                           .nlmsg_flags = (unsigned short)(NLM_F_REQUEST | NLM_F_ACK | flags)}};
+}
+
+/* One end is the host's and up, the other is born in the namespace of `init`. */
+static void make_link(int number, pid_t init)
+{
+        struct request request = link_request(NLM_F_CREATE | NLM_F_EXCL), up = link_request(0);
+        struct ifinfomsg peer = {.ifi_family = AF_UNSPEC};
+        struct rtattr *info, *data, *end;
+        int netlink;
+        char name[IFNAMSIZ];
+
+        (void)snprintf(name, sizeof(name), "floor%d", number);
+        CHECK(netlink = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE));
+        (void)put(&request, IFLA_IFNAME, name, strlen(name) + 1);
+        info = put(&request, IFLA_LINKINFO, NULL, 0);
+        (void)put(&request, IFLA_INFO_KIND, "veth", 4);
+        data = put(&request, IFLA_INFO_DATA, NULL, 0);
+        end = put(&request, VETH_INFO_PEER, &peer, sizeof(peer));
+        (void)put(&request, IFLA_IFNAME, "eth0", 5);
+        (void)put(&request, IFLA_NET_NS_PID, &init, sizeof(init));
+        close_attribute(&request, end);
+        close_attribute(&request, data);
+        close_attribute(&request, info);
+        ask(netlink, &request);
+        up.link.ifi_flags = up.link.ifi_change = IFF_UP;
+        (void)put(&up, IFLA_IFNAME, name, strlen(name) + 1);
+        ask(netlink, &up);
+        CHECK(close(netlink));
+}
+
 static _Noreturn void start(const struct places *places, int done)
 {
         int go[2], cgroup = make_group(places), user_ns = make_user_namespace();
@@ -231,9 +323,12 @@ static _Noreturn void start(const struct places *places, int done)
         CHECK(init);
         write_map(init, "uid_map");
         write_map(init, "gid_map");
+        if (places->kept)
+                make_link(places->kept, init);
         CHECK(write(go[1], "g", 1));
         CHECK(close(done)); /* init's exec closes the last copy */
-        CHECK(waitpid(init, NULL, 0));
+        if (!places->kept)
+                CHECK(waitpid(init, NULL, 0));
         _exit(0);
 }
 
@@ -262,15 +357,44 @@ static int64_t run(const struct places *places)
         return end - begin;
 }
 
+static void make_directory(const char *parent, int number, const char *name)
+{
+        char path[4096];
+
+        (void)snprintf(path, sizeof(path), "%s/%d%s", parent, number, name);
+        CHECK(mkdir(path, 0755));
+}
+
+static int crowd(int count, char **argv)
+{
+        for (int i = 1; i <= count; i++) {
+                char layer[4096];
+                struct places places = {argv[0], layer, argv[2], argv[3], &argv[4], i};
+                int64_t begin = now_us();
+
+                (void)snprintf(layer, sizeof(layer), "%s/%d", argv[1], i);
+                make_directory(argv[1], i, "");
+                make_directory(argv[1], i, "/upper");
+                make_directory(argv[1], i, "/work");
+                (void)run(&places);
+                (void)printf("%lld\n", (long long)(now_us() - begin));
+        }
+        return 0;
+}
+
 int main(int argc, char **argv)
 {
         struct places places;
 
+        if (argc == 7 && strcmp(argv[1], "-k") == 0)
+                return crowd(atoi(argv[2]), argv + 3);
+
         if (argc < 6 || argc % 2) {
-                (void)fprintf(stderr, "usage: floor RUNS ROOTFS LAYER CGROUP INIT [FILE VALUE…]\n");
+                (void)fprintf(stderr, "usage: floor RUNS ROOTFS LAYER CGROUP INIT [FILE VALUE…]\n"
+                                      "       floor -k COUNT ROOTFS LAYERS CGROUP INIT\n");
                 return 2;
         }
-        places = (struct places){argv[2], argv[3], argv[4], argv[5], argv + 6};
+        places = (struct places){argv[2], argv[3], argv[4], argv[5], argv + 6, 0};
         for (int i = atoi(argv[1]); i > 0; i--)
                 (void)printf("%lld\n", (long long)run(&places));
         return 0;

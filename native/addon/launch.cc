@@ -10,11 +10,14 @@
 #include <csignal>
 #include <cstring>
 #include <fcntl.h>
+#include <memory>
 #include <spawn.h>
 #include <string>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <system_error>
 #include <thread>
+#include <utility>
 
 namespace vps
 {
@@ -104,12 +107,64 @@ int spawn(const std::string &path, std::string title, int plan, int report, pid_
 }
 
 /* The process we spawned forks the real supervisor and exits: at once, or when its starter has let it go on
- * (a scope of systemd). So it is waited for by a thread of its own. How it ended does not matter here: what
- * went wrong is said on the report channel. */
+ * (a scope of systemd). How it ended does not matter here: what went wrong is said on the report channel. */
 void reap(pid_t pid)
 {
         while (waitpid(pid, nullptr, 0) < 0 && errno == EINTR)
                 ;
+}
+
+/* What a start is about, until it is told how it went. */
+struct Launch {
+        std::string path;
+        std::string title;
+        Fd plan;
+        Fd ours;
+        Fd theirs;
+        pid_t pid = -1;
+        int error = 0;
+};
+
+void settle(Napi::Env env, const Napi::Promise::Deferred &deferred, Launch &launch)
+{
+        auto result = Napi::Object::New(env);
+
+        if (launch.error)
+                return deferred.Reject(to_error(env, {launch.error, "posix_spawn", launch.path}));
+        result.Set("pid", Napi::Number::New(env, launch.pid));
+        result.Set("reportFd", Napi::Number::New(env, launch.ours.take()));
+        deferred.Resolve(result);
+}
+
+/* A thread of its own, for the parent of a vfork sleeps until exec has read the program: time in which
+ * JavaScript prepares the next server. The thread stays until it has reaped what it spawned. */
+void spawn_on_thread(Napi::Env env, const Napi::Promise::Deferred &deferred,
+                     const std::shared_ptr<Launch> &launch)
+{
+        auto nothing = Napi::Function::New(env, [](const Napi::CallbackInfo &) {});
+        auto done = Napi::ThreadSafeFunction::New(env, nothing, "vps-launch", 0, 1);
+        auto work = [launch, done, deferred]() mutable {
+                launch->error = spawn(launch->path, launch->title, launch->plan.get(), launch->theirs.get(),
+                                      &launch->pid);
+                pid_t pid = launch->pid;
+                bool spawned = !launch->error;
+
+                (void)close(launch->plan.take());
+                (void)close(launch->theirs.take());
+                (void)done.BlockingCall([launch, deferred](Napi::Env env, Napi::Function) {
+                        settle(env, deferred, *launch);
+                });
+                (void)done.Release();
+                if (spawned)
+                        reap(pid);
+        };
+        try {
+                std::thread(work).detach();
+        } catch (const std::system_error &failed) {
+                (void)done.Release();
+                launch->error = failed.code().value();
+                settle(env, deferred, *launch);
+        }
 }
 
 } // namespace
@@ -117,12 +172,11 @@ void reap(pid_t pid)
 Napi::Value launch(const Napi::CallbackInfo &info)
 {
         Napi::Env env = info.Env();
+        auto deferred = Napi::Promise::Deferred::New(env);
         std::string path = info[0].As<Napi::String>();
         std::string title = info[1].As<Napi::String>();
         Fd plan = sealed_memfd(env, title, info[2].As<Napi::Buffer<char>>());
         int pair[2];
-        pid_t pid = -1;
-        int error;
 
         if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
                 fail_errno(env, "socketpair");
@@ -131,15 +185,10 @@ Napi::Value launch(const Napi::CallbackInfo &info)
         Fd theirs(fcntl(low.get(), F_DUPFD_CLOEXEC, FIRST_FREE_FD));
         if (!theirs.valid())
                 fail_errno(env, "fcntl");
-        error = spawn(path, title, plan.get(), theirs.get(), &pid);
-        if (error)
-                fail(env, {error, "posix_spawn", path});
-        std::thread(reap, pid).detach();
-
-        auto result = Napi::Object::New(env);
-        result.Set("pid", Napi::Number::New(env, pid));
-        result.Set("reportFd", Napi::Number::New(env, ours.take()));
-        return result;
+        spawn_on_thread(env, deferred,
+                        std::make_shared<Launch>(
+                                Launch{path, title, std::move(plan), std::move(ours), std::move(theirs)}));
+        return deferred.Promise();
 }
 
 } // namespace vps

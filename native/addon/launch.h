@@ -6,7 +6,7 @@
 namespace vps
 {
 
-/* launch(supervisor, title, words): {pid, reportFd} — starts a supervisor with a plan. */
+/* launch(supervisor, title, words): a promise of {pid, reportFd} — starts a supervisor with a plan. */
 Napi::Value launch(const Napi::CallbackInfo &info);
 
 } // namespace vps

@@ -11,6 +11,7 @@
 #include <memory>
 #include <string>
 #include <sys/stat.h>
+#include <utility>
 #include <vector>
 
 namespace vps
@@ -55,6 +56,56 @@ void forget_volatile(int work)
         (void)unlinkat(work, "work/incompat/volatile", AT_REMOVEDIR);
         (void)unlinkat(work, "work/incompat", AT_REMOVEDIR);
 }
+
+/* The mount itself, on a thread of libuv's: overlayfs tries out what the layer's file system can do, and may
+ * have to wait for its journal. */
+class Mounting : public Napi::AsyncWorker
+{
+      public:
+        Mounting(Napi::Env env, std::string upper, Fd &&fs, Fd &&work, std::vector<Fd> &&layers)
+            : Napi::AsyncWorker(env), deferred_(Napi::Promise::Deferred::New(env)), upper_(std::move(upper)),
+              fs_(std::move(fs)), work_(std::move(work)), layers_(std::move(layers))
+        {
+        }
+        Napi::Promise promise() const
+        {
+                return deferred_.Promise();
+        }
+
+      protected:
+        void Execute() override
+        {
+                if (sys_fsconfig(fs_.get(), FSCONFIG_CMD_CREATE, nullptr, nullptr, 0) < 0)
+                        return note("mount");
+                root_ = sys_fsmount(fs_.get(), MOUNT_ATTR_NODEV | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC);
+                if (root_ < 0)
+                        note("fsmount");
+                forget_volatile(work_.get());
+        }
+        void OnOK() override
+        {
+                deferred_.Resolve(Napi::Number::New(Env(), root_));
+        }
+        void OnError(const Napi::Error &) override
+        {
+                deferred_.Reject(to_error(Env(), failure_));
+        }
+
+      private:
+        void note(const char *syscall)
+        {
+                failure_ = {errno, syscall, upper_};
+                SetError(syscall);
+        }
+
+        Napi::Promise::Deferred deferred_;
+        std::string upper_;
+        Fd fs_;
+        Fd work_;
+        std::vector<Fd> layers_; /* the options speak of them by their numbers */
+        Failure failure_;
+        int root_ = -1;
+};
 
 struct Place {
         int tree;
@@ -167,14 +218,10 @@ Napi::Value tree_open(const Napi::CallbackInfo &info)
         set_option(env, fs.get(), "xino", "auto");
         /* Else the end of the mount would flush all of the host's file system. */
         set_option(env, fs.get(), "volatile", nullptr);
-        if (sys_fsconfig(fs.get(), FSCONFIG_CMD_CREATE, nullptr, nullptr, 0) < 0)
-                fail_errno(env, "mount", upper_path);
-        Fd root(sys_fsmount(fs.get(), MOUNT_ATTR_NODEV | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC));
-        int error = errno;
-        forget_volatile(work.get());
-        if (!root.valid())
-                fail(env, {error, "fsmount", upper_path});
-        return Napi::Number::New(env, root.take());
+        layers.push_back(std::move(upper));
+        auto *mounting = new Mounting(env, upper_path, std::move(fs), std::move(work), std::move(layers));
+        mounting->Queue();
+        return mounting->promise();
 }
 
 Napi::Value tree_stat(const Napi::CallbackInfo &info)

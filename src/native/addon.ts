@@ -15,13 +15,13 @@ export interface TreeStat {
 interface Addon {
   setErrorClass(errorClass: typeof NativeError): void
   memfd(name: string, bytes: Buffer): number
-  launch(supervisor: string, title: string, words: Buffer): {pid: number; reportFd: number}
+  launch(supervisor: string, title: string, words: Buffer): Promise<{pid: number; reportFd: number}>
   flock(fd: number, exclusive: boolean, wait: boolean): Promise<boolean>
   pidfdOpen(pid: number): number
   pidfdSignal(pidfd: number, signal: number): void
   pidfdWait(pidfd: number): {promise: Promise<boolean>; cancel(): void}
   prepareExec(words: Buffer): void
-  treeOpen(lower: readonly string[], upper: string, work: string): number
+  treeOpen(lower: readonly string[], upper: string, work: string): Promise<number>
   treeStat(tree: number, path: string, follow: boolean): TreeStat | undefined
   treeRead(tree: number, path: string, follow: boolean, most: number): Buffer | undefined
   treeReadLink(tree: number, path: string, follow: boolean): string | undefined

@@ -42,12 +42,12 @@ export interface Launched {
 
 /**
  * Starts a supervisor: the plan in a sealed memfd at its descriptor 3, the report channel at 4, /dev/null at 0..2 and
- * nothing else; a session, signal settings and an environment (PATH only) of its own. Returns in about a millisecond.
+ * nothing else; a session, signal settings and an environment (PATH only) of its own. Takes about a millisecond, of another thread.
  */
-export function launch(options: LaunchOptions): Launched {
+export async function launch(options: LaunchOptions): Promise<Launched> {
   const supervisor = options.supervisor ?? nativeFile('vps-supervisor')
   const title = `vps-supervisor: ${options.name}`
-  return addon().launch(withoutNul(supervisor, 'path'), withoutNul(title, 'name'), options.words)
+  return await addon().launch(withoutNul(supervisor, 'path'), withoutNul(title, 'name'), options.words)
 }
 
 /**

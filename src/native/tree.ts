@@ -1,4 +1,5 @@
-import {closeSync, constants} from 'node:fs'
+import {close, constants} from 'node:fs'
+import {promisify} from 'node:util'
 import {addon, type TreeStat} from './addon.ts'
 
 export type {TreeStat} from './addon.ts'
@@ -18,14 +19,16 @@ export interface Way {
 
 const LAST_ID = 65_535
 
+const closed = promisify(close)
+
 /**
  * The file tree of a server that does not run, as the server would see it: the image below, its own layer on top. What is written
  * goes to its own layer. Paths are the server's, absolute; no link and no `..` leads out of the tree, and nothing but regular
  * files and directories is ever opened.
  *
- * The calls are synchronous: each takes microseconds. Failures are NativeErrors with the server's path.
+ * But for the mount and its end the calls are synchronous: each takes microseconds. Failures are NativeErrors with the server's path.
  */
-export class ServerTree implements Disposable {
+export class ServerTree implements AsyncDisposable {
   #fd: number
 
   private constructor(fd: number) {
@@ -36,8 +39,8 @@ export class ServerTree implements Disposable {
    * Nothing else may have the layer mounted meanwhile. The mount is attached nowhere, and ends with this process at the latest.
    * @param lower the image's directories, the uppermost first
    */
-  static open(lower: readonly string[], upper: string, work: string): ServerTree {
-    return new ServerTree(addon().treeOpen(lower.map(plain), plain(upper), plain(work)))
+  static async open(lower: readonly string[], upper: string, work: string): Promise<ServerTree> {
+    return new ServerTree(await addon().treeOpen(lower.map(plain), plain(upper), plain(work)))
   }
 
   /** What stands at `path`, a link itself included; undefined where nothing is. */
@@ -98,10 +101,11 @@ export class ServerTree implements Disposable {
     return addon().treeDirectory(this.#fd, absolute(path), links, mode, uid, gid, own)
   }
 
-  [Symbol.dispose](): void {
-    if (this.#fd < 0) return
-    closeSync(this.#fd)
+  /** The end of the mount takes milliseconds. With the promise it is over. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    const fd = this.#fd
     this.#fd = -1
+    if (fd >= 0) await closed(fd)
   }
 }
 

@@ -239,7 +239,7 @@ async function launchOnce(context: Context, name: string, planned: Start): Promi
 
 /** Starts the supervisor, in a scope of its own where systemd is; returns the report channel. */
 async function launchInPlace({paths}: Context, name: string, {plan, limits}: Start): Promise<number> {
-  const {pid, reportFd} = launch({words: encode(plan), name})
+  const {pid, reportFd} = await launch({words: encode(plan), name})
   if (plan.settings[AWAIT_SCOPE] === undefined) return reportFd
   try {
     await enterScope({

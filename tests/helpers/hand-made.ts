@@ -76,7 +76,7 @@ export class HandMade implements Disposable {
       )
     const made = {settings: {...settings, cgroup: this.cgroup(name)}, steps: change(steps)}
     writeFileSync(planJson, JSON.stringify(made)) // attached commands are confined as it says
-    return await readReport(launch({name, words: encode(made)}).reportFd)
+    return await readReport((await launch({name, words: encode(made)})).reportFd)
   }
 
   /** All servers must have stopped. */

@@ -276,7 +276,7 @@ describe('a supervisor', requires('root'), () => {
     const {'await-scope': _, ...settings} = plan.settings // nobody asks systemd for one
     const words = encode({...plan, settings: {...settings, 'accounting-interval': '1'}})
     mkdirSync(join(settings.cgroup ?? '', '..'), {recursive: true})
-    await readReport(launch({name: NAME, words}).reportFd)
+    await readReport((await launch({name: NAME, words})).reportFd)
     const supervisor = stateNumber(host, NAME, 'supervisor')
     const saved = (): number => Number(/^saved (\d+)$/m.exec(accounts.text ?? '')?.[1])
     await sleep(1500)

@@ -333,7 +333,7 @@ async function launchNonsense(words: readonly string[]): Promise<'started' | 'fa
   const {run} = serverPaths(host.paths, 'door')
   rmSync(run, {recursive: true, force: true})
   mkdirSync(run, {mode: 0o700})
-  const {reportFd} = launch({
+  const {reportFd} = await launch({
     supervisor: join(sanitized, 'vps-supervisor'),
     name: 'door',
     words: Buffer.from(`${words.join('\0')}\0`, 'latin1'),

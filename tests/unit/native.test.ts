@@ -53,10 +53,10 @@ function readAll(fd: number): string {
 }
 
 describe('errors', () => {
-  test('a failed call throws a NativeError with errno, system call and path', () => {
+  test('a failed call throws a NativeError with errno, system call and path', async () => {
     let error: unknown
     try {
-      launch({supervisor: '/nowhere/at/all', words: Buffer.from('x\0'), name: 'web1'})
+      await launch({supervisor: '/nowhere/at/all', words: Buffer.from('x\0'), name: 'web1'})
     } catch (thrown) {
       error = thrown
     }
@@ -95,7 +95,11 @@ describe('launch', () => {
       `{ ls -l /proc/self/fd; env; grep ^Sig /proc/self/status
          echo "cwd $(pwd)"; echo "session $(ps -o sid= -p $$) $$"; tr '\\0' ' ' <&3; } >&4`,
     )
-    const {pid, reportFd} = launch({supervisor, words: Buffer.from('vps-plan\x001\0end\0'), name: 'web1'})
+    const {pid, reportFd} = await launch({
+      supervisor,
+      words: Buffer.from('vps-plan\x001\0end\0'),
+      name: 'web1',
+    })
     const report = readAll(reportFd)
     expect(descriptors(report)).toEqual([0, 1, 2, 3, 4])
     expect(report).toContain('0 -> /dev/null')

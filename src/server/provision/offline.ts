@@ -58,7 +58,7 @@ export async function provisionFiles(target: OfflineTarget): Promise<GeneratedPa
   const {upper, work} = storagePaths(storage)
   const generated: GeneratedPassword[] = []
   try {
-    using root = new ServerRoot({image, upper, work})
+    await using root = await ServerRoot.open({image, upper, work})
     generated.push(...writeAll({root, provision: definition.provision, pending, sources}))
   } catch (error) {
     throw error instanceof VpsError ? error : await rootError(definition.name, upper, error)

@@ -20,14 +20,18 @@ export interface RootPlace {
  * So links are followed only where root has made them: a link of somebody else's, or one in a directory of somebody else's, is
  * refused by name. What is left is a path without links, which the kernel is told to take for that.
  */
-export class ServerRoot implements Disposable {
+export class ServerRoot implements AsyncDisposable {
   readonly tree: ServerTree
   readonly #image: RootPlace['image']
   readonly #known = new Map<string, string>()
 
-  constructor({image, upper, work}: RootPlace) {
+  private constructor(image: RootPlace['image'], tree: ServerTree) {
     this.#image = image
-    this.tree = ServerTree.open([image.rootfs], upper, work)
+    this.tree = tree
+  }
+
+  static async open({image, upper, work}: RootPlace): Promise<ServerRoot> {
+    return new ServerRoot(image, await ServerTree.open([image.rootfs], upper, work))
   }
 
   /** Writes a file in one go; directories on the way are made. */
@@ -76,8 +80,8 @@ export class ServerRoot implements Disposable {
     return this.tree.stat(path) !== undefined
   }
 
-  [Symbol.dispose](): void {
-    this.tree[Symbol.dispose]()
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.tree[Symbol.asyncDispose]()
   }
 
   /** The place of `path` by a way without links, its directory made if need be. The last part may be anything. */
