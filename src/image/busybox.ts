@@ -1,6 +1,5 @@
 import {createHash} from 'node:crypto'
 import {readFile} from 'node:fs/promises'
-import {execa} from 'execa'
 import {ExitCode, VpsError} from '../errors.ts'
 import {ifMissing} from '../host/index.ts'
 import {noNames, renderAccounts} from './accounts.ts'
@@ -61,6 +60,7 @@ async function knownApplets(path: string, program: Buffer): Promise<string[]> {
 
 /** Paths as busybox itself installs them; /usr/bin and /usr/sbin are kept apart from /bin and /sbin. */
 async function appletsOf(path: string): Promise<string[]> {
+  const {execa} = await import('execa')
   const {stdout} = await execa(path, ['--list-full'])
   const applets = stdout.split('\n').map(line => `/${line.trim()}`)
   const valid = [...applets, ...MORE_LINKS].filter(

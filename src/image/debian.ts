@@ -1,6 +1,5 @@
 import {mkdir, readdir, readFile, rm, writeFile} from 'node:fs/promises'
 import {join} from 'node:path'
-import {execa} from 'execa'
 import {VpsError} from '../errors.ts'
 import {ifMissing} from '../host/index.ts'
 import {rootNames} from './accounts-of-root.ts'
@@ -19,6 +18,7 @@ export const debianBuilder: Builder = {
     await requireProgram('mmdebstrap', 'mmdebstrap', 'to make a Debian')
     const suite = textParameter(request.parameters, 'suite') ?? ''
     const sources = debianSources(suite, textParameter(request.parameters, 'mirror'), await hostSources())
+    const {execa} = await import('execa')
     const {stdout: architecture} = await execa('dpkg', ['--print-architecture'])
     return {
       facts: {architecture, sources},
@@ -66,6 +66,7 @@ async function bootstrap(
   const list = join(scratch, 'debian.sources')
   await writeFile(list, renderSources(sources))
   await mkdir(join(scratch, 'tmp'), {mode: 0o777})
+  const {execa} = await import('execa')
   await execa('chmod', ['0755', scratch])
   await execa('chmod', ['1777', join(scratch, 'tmp')])
   const packages = [...recipe.packages, ...textsParameter(parameters, 'packages')]
@@ -143,6 +144,7 @@ async function hostSources(): Promise<{suite: string | undefined; files: SourceF
 async function proxies(): Promise<Record<string, string>> {
   const shell =
     'eval "$(apt-config shell H Acquire::http::Proxy S Acquire::https::Proxy)"; printf "%s\\n" "$H" "$S"'
+  const {execa} = await import('execa')
   const {stdout} = await execa('sh', ['-c', shell], {reject: false})
   const [http = '', https = ''] = stdout.split('\n')
   const clean = (proxy: string): boolean => proxy !== '' && proxy !== 'DIRECT'

@@ -1,6 +1,5 @@
 import {chmodSync, lstatSync, mkdirSync, readdirSync, rmSync, type Stats} from 'node:fs'
 import {join} from 'node:path'
-import {execa} from 'execa'
 import {VpsError} from '../errors.ts'
 import {errno, type Progress, writeError} from '../host/index.ts'
 import type {PreparedBuild} from './builder.ts'
@@ -116,5 +115,6 @@ function countOf(paths: readonly string[], what: string): string {
 
 /** A power cut after the rename must not find empty files behind it. See syncfs(2). */
 async function flush(rootfs: string): Promise<void> {
+  const {execa} = await import('execa')
   await execa('sync', ['--file-system', rootfs])
 }

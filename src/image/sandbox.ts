@@ -1,5 +1,5 @@
 import type {Readable} from 'node:stream'
-import {ExecaError, execa} from 'execa'
+import type {ExecaError} from 'execa'
 import {ExitCode, VpsError} from '../errors.ts'
 
 /*
@@ -31,6 +31,7 @@ export async function runIsolated({command, env = {}, onLine, signal}: Run): Pro
     ['--mount-proc', '--'],
     ['sh', '-c', 'umask 022; exec "$@"', 'sh', ...command],
   )
+  const {execa} = await import('execa')
   const program = execa(file, args, {...quiet(env), ...killedBy(signal), stdin: 'ignore'})
   await finished(program, command[0] ?? '', onLine)
 }
@@ -44,6 +45,7 @@ export interface ConfinedRun extends Run {
 
 /** Runs a program that nothing is trusted of. @throws VpsError PROGRAM_FAILED */
 export async function runConfined(run: ConfinedRun): Promise<void> {
+  const {execa} = await import('execa')
   const [file, args] = confined(run)
   await finished(
     execa(file, args, {...quiet(run.env), ...killedBy(run.signal), stdin: {file: run.input}}),
@@ -55,6 +57,7 @@ export async function runConfined(run: ConfinedRun): Promise<void> {
 /** What a confined program writes to standard output. @throws VpsError PROGRAM_FAILED after the last of it */
 export async function* readConfined(run: ConfinedRun): AsyncGenerator<Uint8Array> {
   const [file, args] = confined(run)
+  const {execa} = await import('execa')
   const program = execa(file, args, {...quiet(run.env), stdin: {file: run.input}, buffer: {stdout: false}})
   const end = finished(program, run.command[0] ?? '', run.onLine)
   end.catch(() => undefined) // looked at below, or not at all when the reader has had enough
@@ -64,6 +67,7 @@ export async function* readConfined(run: ConfinedRun): AsyncGenerator<Uint8Array
 
 /** @throws VpsError MISSING_PROGRAM (exit 5) with the package that has it */
 export async function requireProgram(program: string, debianPackage: string, why: string): Promise<void> {
+  const {execa} = await import('execa')
   const {exitCode} = await execa('sh', ['-c', 'command -v "$1"', 'sh', program], {...quiet(), reject: false})
   if (exitCode === 0) return
   throw new VpsError('MISSING_PROGRAM', `${program} is not installed; it is needed ${why}`, {
@@ -168,8 +172,12 @@ async function finished(
 
 /** Of execa's error only how the program ended: its text repeats the whole sandbox. */
 function howEnded(error: unknown): string {
-  if (!(error instanceof ExecaError)) return `could not be run (${String(error)})`
+  if (!isExecaError(error)) return `could not be run (${String(error)})`
   return error.signal === undefined ? `failed with status ${error.exitCode}` : `was ended by ${error.signal}`
+}
+
+function isExecaError(error: unknown): error is ExecaError {
+  return error instanceof Error && error.name === 'ExecaError'
 }
 
 async function readLines(stream: Readable, onLine: (line: string) => void): Promise<void> {

@@ -1,7 +1,6 @@
 import {createHash} from 'node:crypto'
 import {readFile} from 'node:fs/promises'
 import {join} from 'node:path'
-import {execa} from 'execa'
 import type {Definition} from '../definition/index.ts'
 import {VpsError} from '../errors.ts'
 import {type HostPaths, ifMissing, makeDirectory, writeFileAtomic} from '../host/index.ts'
@@ -35,6 +34,7 @@ export async function seccompFilter(paths: HostPaths, security: Definition['secu
 
 async function compile(rules: string): Promise<Buffer> {
   try {
+    const {execa} = await import('execa') // a filter is compiled once
     const {stdout} = await execa(nativeFile('vps-supervisor'), ['seccomp'], {
       input: rules,
       encoding: 'buffer',

@@ -167,7 +167,8 @@ export function chooseCpus(
 
 /** What a running server was allowed to be without. */
 export function readUnenforced(paths: HostPaths, name: string): Unenforced[] {
-  const text = readText(serverPaths(paths, name).unenforced)
+  const {unenforced} = serverPaths(paths, name)
+  const text = existsSync(unenforced) ? readText(unenforced) : undefined // a failing read is dearer than a look
   return text === undefined ? [] : (JSON.parse(text) as Unenforced[]) // our own file, only root can write it
 }
 

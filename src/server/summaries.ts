@@ -33,6 +33,8 @@ export interface Summary {
   }[]
   /** The profiles that the definition names. */
   readonly profiles: readonly string[]
+  /** Of the record; it is part of the names of links. */
+  readonly slot: number | null
   /** The image's id; null before `create`. */
   readonly image: string | null
   /** The fleet that it belongs to. */
@@ -50,7 +52,7 @@ interface Entry {
 }
 
 /** Raised whenever a summary or the definition's language changes. */
-const VERSION = 5
+const VERSION = 6
 
 /**
  * Summaries of `names`. Parsing a thousand definitions takes a second, so the last list's are kept in one file of the
@@ -135,18 +137,18 @@ export function summarise(
 ): Summary {
   const {definition: file, exit: exitFile} = serverPaths(paths, name)
   const record = readRecord(paths, name)
-  const [image, fleet] = [record?.image ?? null, record?.fleet ?? null]
+  const {image = null, fleet = null, slot = null} = record ?? {}
   const exit = readText(exitFile)?.trim() || null
   const text = known === undefined ? readText(file) : ''
   if (text === undefined)
-    return {...NOTHING, image, fleet, exit, problem: `its definition is missing: ${file}`}
+    return {...NOTHING, slot, image, fleet, exit, problem: `its definition is missing: ${file}`}
   const {definition, problems} = known ?? parseDefinition(text, {file, name, profiles: lookup})
   const profiles = definition.profiles.filter(profile => profile !== '')
   const error = problems.find(problem => problem.grade === 'error')
   if (error !== undefined) {
     const {file: place, line, column} = error.origin
     const problem = `${basename(place)}:${line}:${column}: ${error.message}`
-    return {...NOTHING, image, fleet, exit, profiles, problem}
+    return {...NOTHING, slot, image, fleet, exit, profiles, problem}
   }
   const {template, tags, after, autostart, hostname, project, restart} = definition
   return {
@@ -160,6 +162,7 @@ export function summarise(
     project,
     links: linkSummaries(definition),
     profiles,
+    slot,
     image,
     fleet,
     exit,
@@ -188,6 +191,7 @@ const NOTHING: Summary = {
   project: null,
   links: [],
   profiles: [],
+  slot: null,
   image: null,
   fleet: null,
   problem: null,

@@ -51,11 +51,13 @@ export function parsePressure(text: string): Pressure | null {
   return some === null ? null : {some, full: parseStall(text, 'full')}
 }
 
+const STALLS = {
+  some: /^some avg10=([0-9.]+) avg60=([0-9.]+) avg300=([0-9.]+) total=([0-9]+)/m,
+  full: /^full avg10=([0-9.]+) avg60=([0-9.]+) avg300=([0-9.]+) total=([0-9]+)/m,
+}
+
 function parseStall(text: string, kind: 'some' | 'full'): Stall | null {
-  const match = new RegExp(
-    `^${kind} avg10=([0-9.]+) avg60=([0-9.]+) avg300=([0-9.]+) total=([0-9]+)`,
-    'm',
-  ).exec(text)
+  const match = STALLS[kind].exec(text)
   if (match === null) return null
   const [, avg10, avg60, avg300, total] = match.map(Number)
   return {avg10: avg10 ?? 0, avg60: avg60 ?? 0, avg300: avg300 ?? 0, totalUsec: total ?? 0}

@@ -4,7 +4,6 @@
 import type {HostConfig, HostPaths} from '../../host/index.ts'
 import {contains, formatRange, parseRange, sizeOf} from '../../ip.ts'
 import {type Holding, hostInterface, listHoldings} from '../../network/index.ts'
-import {readRecord} from '../record.ts'
 import type {Summary} from '../summaries.ts'
 import type {LinkView, NetworkAddress, NetworkPool} from '../types.ts'
 
@@ -23,16 +22,15 @@ export function holdingsByServer(paths: HostPaths): Map<string, Holding[]> {
 export function linkViews(
   paths: HostPaths,
   name: string,
-  {links}: Pick<Summary, 'links'>,
+  {links, slot}: Pick<Summary, 'links' | 'slot'>,
   holdings: readonly Holding[] = [],
 ): LinkView[] {
   if (links.length === 0) return []
-  const slot = readRecord(paths, name)?.slot
   return links.map(({name: link, mode, addresses}, index) => ({
     name: link,
     mode,
     interface:
-      slot === undefined || mode === 'macvlan' || mode === 'physical'
+      slot === null || mode === 'macvlan' || mode === 'physical'
         ? null
         : hostInterface(paths, {name, slot}, index),
     addresses: [
