@@ -128,6 +128,7 @@ lint: setup-lint native
 	node scripts/build.ts --check
 	node scripts/generate-definition-docs.ts --check
 	node scripts/generate-command-docs.ts --check
+	node scripts/generate-api-docs.ts --check
 
 format: setup-lint
 	biome check --write
@@ -136,6 +137,7 @@ format: setup-lint
 docs: build
 	node scripts/generate-definition-docs.ts
 	node scripts/generate-command-docs.ts
+	node scripts/generate-api-docs.ts
 
 bench: setup-bench build
 	scripts/in-own-namespaces node bench/run.ts
