@@ -18,12 +18,14 @@ interface Moment {
 /** What a hook is told on standard input. */
 export function hookFacts({paths}: Context, name: string, {hook, definition, exit, run}: Moment): HookFacts {
   const alive = run.kind === 'alive' ? run.state : undefined
-  const links = linkViews(paths, name, {links: linkSummaries(definition)}, holdingsByServer(paths).get(name))
+  const {uuid = null, slot = null} = readRecord(paths, name) ?? {}
+  const summary = {links: linkSummaries(definition), slot}
+  const links = linkViews(paths, name, summary, holdingsByServer(paths).get(name))
   const {storage, log} = serverPaths(paths, name)
   return {
     hook,
     name,
-    uuid: readRecord(paths, name)?.uuid ?? null,
+    uuid,
     state: alive === undefined ? 'stopped' : 'running',
     pid: alive !== undefined && alive.init > 0 ? alive.init : null,
     exit: exit ?? null,
