@@ -122,12 +122,14 @@ export function outcomeText({name, outcome, steps, tookMs, because}: ServerOutco
 export function applySummary({servers, interrupted, takenBack, tookMs, fleet}: ApplyReport): string {
   const names = (outcome: ServerOutcome['outcome']): string[] =>
     servers.filter(server => server.outcome === outcome).map(({name}) => name)
-  const [done, failed, skipped, left] = [names('done'), names('failed'), names('skipped'), names('not-begun')]
+  const [done, failed, skipped] = [names('done'), names('failed'), names('skipped')]
+  const [left, back] = [names('not-begun'), names('taken-back')]
   const counts = [
     `${done.length} done`,
     ...(failed.length > 0 ? [`${failed.length} failed (${nameList(failed)})`] : []),
     ...(skipped.length > 0 ? [`${skipped.length} skipped (${nameList(skipped)})`] : []),
     ...(left.length > 0 ? [`${left.length} not begun`] : []),
+    ...(back.length > 0 ? [`${back.length} taken back`] : []),
   ]
   const lines = [`Fleet ${fleet}: ${counts.join(', ')} in ${duration(tookMs)}.`]
   if (takenBack === 'yes') lines.push('All that was done is taken back: every server is as it was before.')

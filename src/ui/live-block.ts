@@ -5,6 +5,7 @@ import {clipped} from './screen.ts'
 export interface BlockStream {
   readonly isTTY?: boolean
   readonly columns?: number
+  readonly rows?: number
   write(text: string): unknown
 }
 
@@ -37,8 +38,10 @@ export class LiveBlock {
   }
 
   #draw(): void {
-    const {columns = 80} = this.#stream
-    const lines = this.#lines().map(line => clipped(line, columns - 1))
+    const {columns = 80, rows = 24} = this.#stream
+    const lines = this.#lines()
+      .slice(0, Math.max(1, rows - 1)) // what has scrolled away can't be wiped
+      .map(line => clipped(line, columns - 1))
     this.#stream.write(`${this.#wipe()}${lines.map(line => `${line}\n`).join('')}`)
     this.#height = lines.length
   }

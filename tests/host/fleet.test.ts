@@ -218,6 +218,22 @@ describe('a fleet', requires('root'), () => {
     expect(existsSync(join(host.paths.fleets, 'acme.json'))).toBe(false)
     expect(await settledInconsistencies(host, ['hand', 'new', 'rests', 'runs', 'zbad'])).toEqual([])
     expect((await host.vps(['plan', '-f', before])).exitCode).toBe(0)
+
+    // Killed while it takes back, the next apply finishes that first, whatever it is about.
+    const killed = spawnApply(host, after, '--atomic', '--adopt', '--json')
+    await until('it takes back', () => killed.output().includes('"taking-back"'))
+    killed.child.kill('SIGKILL')
+    await killed.ended
+    const planned = await host
+      .json<{interrupted: {phase: string}}>(['plan', '-f', before])
+      .catch(() => undefined)
+    if (planned !== undefined) expect(planned.interrupted?.phase ?? 'taking-back').toBe('taking-back')
+    const next = await host.vps(['apply', '-f', before, '--yes'])
+    expect(next.exitCode, String(next.stderr)).toBe(0)
+    expect(await states(host)).toEqual(['hand stopped', 'rests stopped', 'runs running'])
+    expect(['runs', 'rests', 'hand'].map(name => definitionOf(host, name))).toEqual(texts)
+    expect(await host.json<ServerView[]>(['list', 'hand'])).toMatchObject([{fleet: null}])
+    expect(existsSync(join(host.paths.fleets, 'acme.json'))).toBe(false)
     await host.must(['destroy', '--all', '--force', '--yes'])
   })
 

@@ -1,10 +1,10 @@
 /* What an apply would do to a server, and how plans speak of it. Pure: no host, no root. */
-import {describe, expect, test} from 'vitest'
+import {describe, expect, test, vi} from 'vitest'
 import {type Definition, parseDefinition, storedDefinition} from '../../src/definition/index.ts'
 import {difference, type Present} from '../../src/fleet/diff.ts'
 import {withoutSecrets} from '../../src/fleet/secrets.ts'
 import type {FleetPlan, PlannedServer, Target} from '../../src/fleet/types.ts'
-import {fleetPlanText, nameList, plain, planSentence} from '../../src/ui/index.ts'
+import {fleetPlanText, LiveBlock, nameList, plain, planSentence} from '../../src/ui/index.ts'
 
 const TEXT = 'name: web1\ntemplate: host\nresources: {memory: {limit: 512MiB}}\n'
 const MORE = 'name: web1\ntemplate: host\nresources: {memory: {limit: 1GiB}}\n'
@@ -264,4 +264,18 @@ test('names that only differ in a number are drawn together', () => {
   expect(nameList(['web1', 'db', 'web2'])).toBe('db, web1, web2')
   expect(nameList(['7', '8', '9'])).toBe('{7..9}')
   expect(nameList([])).toBe('')
+})
+
+test('what is printed above a live block stays, and the block goes', async () => {
+  const written: string[] = []
+  const stream = {isTTY: true, columns: 11, rows: 3, write: (text: string) => written.push(text)}
+  const block = new LiveBlock(() => ['one line too long', 'two', 'three'], stream)
+  await vi.waitFor(() => expect(written.length).toBeGreaterThan(0))
+  block.print('failed')
+  block.end()
+  expect(written[0]).toBe('one line t\ntwo\n')
+  expect(written.at(-1)).toBe('\u001b[2A\u001b[Jfailed\n')
+  const silent: string[] = []
+  new LiveBlock(() => ['x'], {write: text => silent.push(text)}).end()
+  expect(silent).toEqual([])
 })
