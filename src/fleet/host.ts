@@ -7,6 +7,7 @@ import {checkFitOf, type FitRow} from './fit/index.ts'
 import type {PlanOptions} from './options.ts'
 import {planFleet} from './plan.ts'
 import type {ApplyReport} from './report.ts'
+import {installService, type ServiceOptions, type ServiceReport} from './service/index.ts'
 import {type ShutdownOptions, type ShutdownReport, shutdown} from './shutdown.ts'
 import type {FleetPlan} from './types.ts'
 
@@ -49,6 +50,12 @@ export class FleetHost extends Host {
   async boot(options: BootOptions = {}): Promise<BootReport> {
     await requirePrivilege('boot')
     return await boot(this, this.context(options.progress, options.signal), options)
+  }
+
+  /** Writes and enables the service that boots and shuts down with the host, or takes it away. */
+  async installService(options: ServiceOptions = {}): Promise<ServiceReport> {
+    await requirePrivilege('install-service')
+    return await installService(this.paths, options)
   }
 
   /** Stops all servers in the reverse order, kills what does not stop in time, and remembers who ran for the next boot. */

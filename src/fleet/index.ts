@@ -31,6 +31,7 @@ export {
   untangle,
 } from './order.ts'
 export type {ApplyEvent, ApplyReport, ServerOutcome} from './report.ts'
+export type {ServiceKind, ServiceOptions, ServiceReport} from './service/index.ts'
 export type {ShutdownOptions, ShutdownOutcome, ShutdownReport} from './shutdown.ts'
 export type {Release} from './slots.ts'
 export {

@@ -38,3 +38,10 @@ export function nativeFile(name: NativeName): string {
 export function mainProgram(): string {
   return join(packageRoot(), 'dist', 'main.js')
 }
+
+/** The absolute path of the command `vps` that belongs to this installation: PREFIX/bin/vps, or that of a checkout. */
+export function vpsProgram(): string {
+  const installed = join(packageRoot(), '../../bin/vps')
+  const isInstalled = packageRoot().endsWith('/lib/vps') && existsSync(installed)
+  return isInstalled ? installed : join(packageRoot(), 'bin/vps')
+}

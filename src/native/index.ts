@@ -9,7 +9,7 @@ import {addon} from './addon.ts'
 import {nativeFile} from './files.ts'
 
 export {NativeError} from './error.ts'
-export {mainProgram, type NativeName, nativeFile} from './files.ts'
+export {mainProgram, type NativeName, nativeFile, vpsProgram} from './files.ts'
 export {type Ownership, ServerTree, type TreeStat} from './tree.ts'
 
 /** Refuses what is not a descriptor or a pid before it reaches C, where NaN would become 0. */

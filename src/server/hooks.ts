@@ -42,7 +42,7 @@ export async function runHook(
     environment: hookEnvironment(context, facts),
     input: `${JSON.stringify(facts)}\n`,
     signal: context.signal,
-    timeoutMs: Math.max(LEAST_MS, Math.min(definition.hooks.timeout, mostMs)),
+    timeoutMs: Math.min(definition.hooks.timeout, Math.max(LEAST_MS, mostMs)),
   })
   const heading = `${begin.toISOString().replace(/\.\d+/, '')} ${hook}: ${program}\n`
   const end = problem === undefined ? '' : `${problem}\n`

@@ -2,7 +2,14 @@ import {closeSync, existsSync, writeSync} from 'node:fs'
 import {mkdir} from 'node:fs/promises'
 import type {Definition, Loaded} from '../definition/index.ts'
 import {VpsError} from '../errors.ts'
-import {type HostPaths, serverPaths, throwIfAborted, writeError, writeFileAtomic} from '../host/index.ts'
+import {
+  type HostPaths,
+  programProblem,
+  serverPaths,
+  throwIfAborted,
+  writeError,
+  writeFileAtomic,
+} from '../host/index.ts'
 import {showImage} from '../image/index.ts'
 import {encode, type LaunchPlan} from '../launch/index.ts'
 import {launch} from '../native/index.ts'
@@ -95,6 +102,7 @@ async function startStopped(
     await secureIds(context, name)
     const loaded = known ?? (await loadValid(context, name))
     const {definition} = loaded
+    await refuseUnfitHook(name, definition)
     const generated = await provisionStopped(context, name, definition)
     for (const password of generated) context.onPassword?.(name, password)
     await secureNetwork(context, name, loaded)
@@ -147,6 +155,15 @@ async function startLoaded(
     ...readiness(context, name),
     hookFailures: [],
   }
+}
+
+/** The supervisor runs this hook as it was told at the start, so it is looked at now. */
+async function refuseUnfitHook(name: string, {hooks: {onFailure}}: Definition): Promise<void> {
+  const problem = onFailure[0] === undefined ? undefined : await programProblem(onFailure[0])
+  if (problem === undefined) return
+  throw new VpsError('HOOK_FAILED', `the onFailure hook of server ${name} cannot be run: ${problem}`, {
+    suggestions: ["make it a program of root's that nobody else can change, or take the hook away"],
+  })
 }
 
 /** A start that fails leaves the wish as it was: a server that ran before the host went down is tried at the next boot again. */

@@ -50,7 +50,20 @@ export const commandGroups: readonly {readonly title: string; readonly commands:
     title: 'Templates and images',
     commands: ['template:list', 'template:show', 'image:list', 'image:build', 'image:remove'],
   },
-  {title: 'This host', commands: ['doctor', 'capacity', 'capacity:split', 'version', 'completion', 'help']},
+  {
+    title: 'This host',
+    commands: [
+      'boot',
+      'shutdown',
+      'install-service',
+      'doctor',
+      'capacity',
+      'capacity:split',
+      'version',
+      'completion',
+      'help',
+    ],
+  },
 ]
 
 /** What help needs to know of where it is printed. */
