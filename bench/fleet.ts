@@ -142,4 +142,3 @@ try {
     await Promise.all(names.slice(at, at + 4).map(name => host.destroy(name, {force: true})))
   await execa('umount', [join(host.paths.root, 'run')])
 }
-process.exit() // rather than wait for what the host has kept open
