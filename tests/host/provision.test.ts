@@ -385,6 +385,25 @@ describe.skipIf(requires('root').skip)('a hostile server', () => {
     ]).toEqual([0, 'root only\n'])
   })
 
+  test('with cloud-init has a seed that keeps it from undoing what was set up', async () => {
+    const message = await meet(
+      'cloud',
+      root => {
+        mkdirSync(`${root}/usr/bin`, {recursive: true})
+        writeFileSync(`${root}/usr/bin/cloud-init`, '', {mode: 0o755})
+      },
+      eve,
+    )
+    expect(message).toBe('')
+    const seed = (file: string): string =>
+      readFileSync(upper('cloud', `/var/lib/cloud/seed/nocloud/${file}`), 'utf8')
+    expect(JSON.parse(seed('meta-data'))).toEqual({
+      'instance-id': JSON.parse(readFileSync(join(storage('cloud'), 'server.json'), 'utf8')).uuid,
+    })
+    expect(seed('user-data')).toMatch(/^#cloud-config\n\{"users":\[\]/)
+    expect(readFileSync(upper('cloud', '/etc/cloud/cloud.cfg.d/99-vps.cfg'), 'utf8')).toContain('"disabled"')
+  })
+
   test('has a file written in place of a link, a device or a pipe, and never through it', async () => {
     writeFileSync(join(outside(), 'target'), 'untouched')
     const message = await meet(

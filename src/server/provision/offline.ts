@@ -4,6 +4,8 @@ import type {Definition, Provision} from '../../definition/index.ts'
 import {ExitCode, VpsError} from '../../errors.ts'
 import {errno, storagePaths, writeError} from '../../host/index.ts'
 import type {ImageInfo} from '../../image/index.ts'
+import {readRecordAt} from '../record.ts'
+import {seedCloudInit} from './cloud-init.ts'
 import {type Family, readFamily} from './family.ts'
 import {ServerRoot} from './root.ts'
 import {reveal} from './secrets.ts'
@@ -59,6 +61,7 @@ export async function provisionFiles(target: OfflineTarget): Promise<GeneratedPa
   const generated: GeneratedPassword[] = []
   try {
     await using root = await ServerRoot.open({image, upper, work})
+    seedCloudInit(root, readRecordAt(storage)?.uuid ?? definition.name)
     generated.push(...writeAll({root, provision: definition.provision, pending, sources}))
   } catch (error) {
     throw error instanceof VpsError ? error : await rootError(definition.name, upper, error)
