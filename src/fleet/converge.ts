@@ -4,7 +4,7 @@
  */
 import type {Loaded} from '../definition/index.ts'
 import {ExitCode, VpsError} from '../errors.ts'
-import {serverPaths, writeFileAtomic} from '../host/index.ts'
+import {serverPaths, writeDefinition} from '../host/index.ts'
 import {
   type Context,
   create,
@@ -109,7 +109,7 @@ type Wanted = Extract<Target, {kind: 'server'}>
 async function adopt({paths}: Context, name: string, {text, fleet}: Wanted): Promise<void> {
   const {storage, definition} = serverPaths(paths, name)
   const record = readRecord(paths, name)
-  if (record === undefined) return await writeFileAtomic(definition, text)
+  if (record === undefined) return await writeDefinition(definition, text)
   const {fleet: _, ...rest} = record
   await writeRecord(storage, fleet === undefined ? rest : {...rest, fleet})
 }
@@ -128,7 +128,7 @@ async function make(
 /** A server that has lost its definition gets it back. */
 async function write(context: Context, name: string, text: string, origin: HistoryOrigin): Promise<void> {
   if (standingOf(context.paths, name).text === undefined)
-    await writeFileAtomic(serverPaths(context.paths, name).definition, text)
+    await writeDefinition(serverPaths(context.paths, name).definition, text)
   await replaceDefinition(context, name, text, origin)
 }
 

@@ -1,5 +1,5 @@
 import type {Definition} from '../definition/index.ts'
-import {serverPaths, writeFileAtomic} from '../host/index.ts'
+import {serverPaths, writeDefinition} from '../host/index.ts'
 import {type Context, openSession, readAs, standingOf} from '../server/index.ts'
 import {type ApplyJournal, type Before, removeJournal, writeJournal} from './journal.ts'
 import type {ServerOutcome} from './report.ts'
@@ -68,5 +68,5 @@ async function restoreDefinition(context: Context, {name, text}: Before): Promis
   const {paths} = context
   await using _session = await openSession(context, 'apply', name)
   const {stored, text: now} = standingOf(paths, name)
-  if (!stored && now !== text) await writeFileAtomic(serverPaths(paths, name).definition, text)
+  if (!stored && now !== text) await writeDefinition(serverPaths(paths, name).definition, text)
 }

@@ -48,6 +48,15 @@ export async function writeFileAtomic(
   }
 }
 
+/** Writes a definition: for root's eyes alone, as it may hold hashes of passwords. */
+export async function writeDefinition(
+  path: string,
+  text: string,
+  options: Pick<WriteOptions, 'sync'> = {},
+): Promise<void> {
+  await writeFileAtomic(path, text, {...options, mode: 0o600})
+}
+
 /** What waits for no disk is over sooner than a thread of the pool would be awake. */
 function replaceNow(path: string, temporary: string, data: string | Uint8Array, mode: number): void {
   const file = openSync(temporary, 'wx', mode)

@@ -10,6 +10,7 @@ export {
   renameDurable,
   syncDirectory,
   type WriteOptions,
+  writeDefinition,
   writeFileAtomic,
   writeNewFile,
 } from './atomic.ts'

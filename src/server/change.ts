@@ -1,7 +1,7 @@
 import {readFile} from 'node:fs/promises'
 import {changedKeys, editDefinition, type Loaded, parseDefinition, requireValid} from '../definition/index.ts'
 import {ExitCode, VpsError} from '../errors.ts'
-import {ifMissing, serverPaths, writeFileAtomic} from '../host/index.ts'
+import {ifMissing, serverPaths, writeDefinition} from '../host/index.ts'
 import {claimAddresses} from '../network/index.ts'
 import {changeCare} from './care.ts'
 import {happened} from './happened.ts'
@@ -64,7 +64,7 @@ async function replace(context: Context, name: string, present: string, text: st
       `the template of server ${name} is fixed since its creation`,
       'create a new server from the other template',
     )
-  const commit = async (): Promise<void> => await writeFileAtomic(file, text)
+  const commit = async (): Promise<void> => await writeDefinition(file, text)
   const run = readRun(paths, name)
   if (run.kind !== 'alive') {
     await changeStopped(context, name, loaded, commit)

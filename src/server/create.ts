@@ -12,7 +12,7 @@ import {
   syncDirectory,
   takeIdSlot,
   throwIfAborted,
-  writeFileAtomic,
+  writeDefinition,
 } from '../host/index.ts'
 import {ensureImage, imageExists} from '../image/index.ts'
 import {claimAddresses} from '../network/index.ts'
@@ -91,7 +91,7 @@ export async function create(
   })
   if (draft.text !== undefined) {
     undo.defer(async () => await rm(files.definition, {force: true}))
-    await writeFileAtomic(files.definition, draft.text, {sync: 'data'})
+    await writeDefinition(files.definition, draft.text, {sync: 'data'})
   }
   await record.flushed
   // All of it is there; once it is durable, the last rename makes it a server. See docs/decisions/0007-many-at-once.md

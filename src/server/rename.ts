@@ -1,7 +1,7 @@
 import {existsSync} from 'node:fs'
 import {readFile} from 'node:fs/promises'
 import {editDefinition, parseDefinition} from '../definition/index.ts'
-import {makeDirectory, renameDurable, serverPaths, writeFileAtomic} from '../host/index.ts'
+import {makeDirectory, renameDurable, serverPaths, writeDefinition} from '../host/index.ts'
 import {happened} from './happened.ts'
 import {recordHistory} from './history.ts'
 import {renamingPath} from './journal.ts'
@@ -26,7 +26,7 @@ export async function rename(context: Context, from: string, to: string): Promis
   if (existsSync(old.storage)) await renameDurable(old.storage, journal)
   else await makeDirectory(journal, 0o700)
   undo.defer(async () => await undoRename(context, from, journal))
-  await writeFileAtomic(fresh.definition, text)
+  await writeDefinition(fresh.definition, text)
   undo.move() // the new definition is there: from here on there is only forward
   await completeRename(context, from, to, journal)
   recordHistory(context, to, {verb: 'rename', text, before})

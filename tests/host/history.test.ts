@@ -146,4 +146,15 @@ describe('the history of a definition', requires('root'), () => {
     expect(await host.must(['history', 'hashed', '--show', '1'])).toContain('(hash)')
     expect(await host.must(['history', 'hashed', '--show', '1', '--with-hashes'])).toContain(hash)
   })
+
+  test('neither it nor the definition is for the eyes of others', async () => {
+    await createServers(host, {secret: {template: 'busybox'}})
+    const modes = (): number[] =>
+      [definition('secret'), join(host.paths.history, 'secret.jsonl')].map(
+        file => statSync(file).mode & 0o777,
+      )
+    expect(modes()).toEqual([0o600, 0o600])
+    await host.must(['set', 'secret', 'description=changed'])
+    expect(modes()).toEqual([0o600, 0o600])
+  })
 })
