@@ -113,7 +113,7 @@ test-image: setup-test build
 	@ls -d build/test-root/var/lib/vps/images/debian-* >/dev/null 2>&1 || \
 	        VPS_ROOT=$(CURDIR)/build/test-root bin/vps image build debian
 host-test: setup-test build sanitized test-image
-	scripts/in-own-namespaces node scripts/vitest.ts --project host
+	@scripts/host-parts
 vm-test: setup-test build
 	node tests/vm/run.ts test
 vm-shell: setup-test build
@@ -124,7 +124,7 @@ lint: setup-lint native
 	biome check --error-on-warnings
 	node scripts/check-layers.ts
 	clang-format --dry-run -Werror $(wildcard native/*/*.c native/*/*.h native/*/*/*.c native/*/*/*.h native/*/*.cc bench/*.c)
-	shellcheck bin/vps scripts/install-packages scripts/in-own-namespaces scripts/run-rings scripts/demo .ci/run
+	shellcheck bin/vps scripts/install-packages scripts/in-own-namespaces scripts/run-rings scripts/host-parts scripts/demo .ci/run
 	node scripts/build.ts --check
 	node scripts/generate-definition-docs.ts --check
 	node scripts/generate-command-docs.ts --check

@@ -5,7 +5,7 @@ import {dirname, join} from 'node:path'
 import process from 'node:process'
 import {findCgroup2, readMounts} from '../../src/host/index.ts'
 import {repository} from './host.ts'
-import {listProcesses, namespaceOf, type Process, quietly, readProcess} from './processes.ts'
+import {listProcesses, namespaceOf, type Process, quietly, readProcess, until} from './processes.ts'
 
 /** What of the machine a test suite might leave behind; each a list of things in words. */
 export interface Snapshot {
@@ -20,7 +20,9 @@ export interface Snapshot {
   readonly tables: readonly string[]
 }
 
-const file = join(repository, 'build/leaks-snapshot.json')
+/** The part of the suite that this is, `1/2`; other parts run beside it. */
+const [part = '1', parts = '1'] = process.env.VPS_TEST_PART?.split('/') ?? []
+const file = join(repository, `build/leaks-snapshot-${part}.json`)
 
 /** One run of the suite: its main process, whose worker we are in. */
 const thisRun = `${process.ppid}-${readProcess(process.ppid)?.start}`
@@ -36,6 +38,19 @@ export function readSnapshot(): Snapshot | undefined {
   const written = quietly(() => JSON.parse(readFileSync(file, 'utf8')) as {run: string; snapshot: Snapshot})
   rmSync(file, {force: true})
   return written?.run === thisRun ? written.snapshot : undefined
+}
+
+/** Says that this part of the suite is through, and returns once all are: what another is at work with is no leak. */
+export async function awaitOtherParts(timeoutMs: number): Promise<void> {
+  const marks = Array.from({length: Number(parts)}, (_, index) =>
+    join(repository, `build/host-part-${index + 1}`),
+  )
+  writeFileSync(marks[Number(part) - 1] ?? '', '')
+  await until(
+    'the other parts of the suite are through',
+    () => marks.every(mark => existsSync(mark)),
+    timeoutMs,
+  )
 }
 
 export async function takeSnapshot(): Promise<Snapshot> {

@@ -1,16 +1,20 @@
 import {expect, test} from 'vitest'
 import {requires} from '../helpers/host.ts'
-import {newSince, readSnapshot, takeSnapshot} from '../helpers/leaks.ts'
+import {awaitOtherParts, newSince, readSnapshot, takeSnapshot} from '../helpers/leaks.ts'
 
 /* The last file of the suite by its name. */
 
 /** For what ends by itself: the last helper of a server that was just destroyed. */
 const PATIENCE_MS = 3_000
+const OTHERS_MS = 900_000
 
-test('the suite has left nothing behind', requires('root'), async ({skip}) => {
+test('the suite has left nothing behind', {...requires('root'), timeout: OTHERS_MS + 60_000}, async ({
+  skip,
+}) => {
   const before = readSnapshot()
-  if (before === undefined) skip('00-snapshot was no part of this run')
-  else expect(await settledLeaks(before)).toEqual([])
+  if (before === undefined) return skip('00-snapshot was no part of this run')
+  await awaitOtherParts(OTHERS_MS)
+  expect(await settledLeaks(before)).toEqual([])
 })
 
 async function settledLeaks(before: Parameters<typeof newSince>[0]): Promise<string[]> {
