@@ -11,7 +11,7 @@ export default class Doctor extends VpsCommand {
   static override description =
     `Looks at the kernel, its features, privileges, directories and programs. Changes nothing, unless --repair is given: then what interrupted commands left is finished or removed first, as the next command about each server would do. Ends with 5 if something that servers need is missing; a warning does not count.
 
-With --servers it adds up what that many servers need, those that are there included, and holds it against memory, processors, disk, addresses, id ranges and the limits of the kernel, such as inotify instances, processes and the tables of neighbours and connections. A server that is not there yet is counted as a Debian without limits. It ends with 5 if something is too small, and says which sysctl to set; --sysctl writes them as a file.`
+With --servers it adds up what that many servers need, those that are there included, and holds it against memory, processors, disk, addresses, id ranges and the limits of the kernel, such as processes, open files and the tables of neighbours and connections. A server that is not there yet is counted as a Debian without limits. It ends with 5 if something is too small, and says which sysctl to set; --sysctl writes them as a file.`
   static override examples = [
     'vps doctor',
     {description: 'after a power cut', command: 'vps doctor --repair'},

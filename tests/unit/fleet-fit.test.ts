@@ -29,28 +29,39 @@ const INSTANCES = 'fs.inotify.max_user_instances'
 
 describe('what the kernel allows', () => {
   test('an init of its own counts for more than a program or two', () => {
-    const facts = new Map([[INSTANCES, 128]])
-    expect(rowOf(kernelRows(servers(12), facts), INSTANCES)).toMatchObject({
-      needed: 128,
+    const name = 'fs.file-max'
+    const facts = new Map([[name, 2048 * 12]])
+    expect(rowOf(kernelRows(servers(12), facts), name)).toMatchObject({
+      needed: 24_576,
       ok: true,
       sysctl: null,
     })
-    expect(rowOf(kernelRows(servers(13), facts), INSTANCES)).toMatchObject({
-      needed: 136,
-      there: 128,
+    expect(rowOf(kernelRows(servers(13), facts), name)).toMatchObject({
+      needed: 26_624,
+      there: 24_576,
       ok: false,
     })
-    expect(rowOf(kernelRows(servers(96, 'init: persist\n'), facts), INSTANCES)).toMatchObject({
-      needed: 128,
-      ok: true,
-    })
-    expect(rowOf(kernelRows(servers(96, 'init: [sleep, inf]\n'), facts), INSTANCES).ok).toBe(true)
+    for (const init of ['persist', '[sleep, inf]'])
+      expect(rowOf(kernelRows(servers(192, `init: ${init}\n`), facts), name)).toMatchObject({
+        needed: 24_576,
+        ok: true,
+      })
+  })
+
+  test('what is charged to each server by itself is no matter of how many there are; each project has a name server', () => {
+    const facts = new Map([[INSTANCES, 128]])
+    expect(rowOf(kernelRows(servers(500), facts), INSTANCES)).toMatchObject({needed: 33, ok: true})
+    const projects = Array.from({length: 100}, (_, index) => server(`s${index}`, `project: p${index}\n`))
+    expect(rowOf(kernelRows(projects, facts), INSTANCES)).toMatchObject({needed: 132, ok: false})
+    const without = projects.map(({name}) => server(name, `project: ${name}\nnetwork: none\n`))
+    expect(rowOf(kernelRows(without, facts), INSTANCES)).toMatchObject({needed: 32, ok: true})
   })
 
   test('the remedy is a sysctl with room to spare', () => {
-    const found = rowOf(kernelRows(servers(500), new Map([[INSTANCES, 128]])), INSTANCES)
-    expect(found.sysctl).toEqual({name: INSTANCES, value: 8192})
-    expect(found.remedy).toBe(`sysctl -w ${INSTANCES}=8192`)
+    const name = 'kernel.pid_max'
+    const found = rowOf(kernelRows(servers(500), new Map([[name, 32_768]])), name)
+    expect(found.sysctl).toEqual({name, value: 65_536})
+    expect(found.remedy).toBe(`sysctl -w ${name}=65536`)
   })
 
   test('what runs is in the count of what is in use, not counted twice', () => {
@@ -128,7 +139,7 @@ describe('rows and files', () => {
     const rows = kernelRows(
       servers(500),
       new Map([
-        [INSTANCES, 128],
+        ['kernel.pid_max', 32_768],
         ['fs.file-max', 9e9],
       ]),
     )
@@ -136,8 +147,8 @@ describe('rows and files', () => {
       sysctlText(rows, '500 servers'),
     ).toBe(`# What this host's kernel is to allow for 500 servers, by \`vps doctor --sysctl\`; see sysctl.d(5).
 
-# 4032 are needed, 128 were allowed: ${rowOf(rows, INSTANCES).reason}.
-fs.inotify.max_user_instances = 8192
+# 50000 are needed, 32768 were allowed: ${rowOf(rows, 'kernel.pid_max').reason}.
+kernel.pid_max = 65536
 `)
     expect(sysctlText([], '1 servers')).toContain('It allows all of it already')
     const neighbours = kernelRows(servers(300), new Map([['net.ipv6.neigh.default.gc_thresh3', 128]]))

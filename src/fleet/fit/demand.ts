@@ -16,8 +16,8 @@ export interface CountedServer extends ServerToFit {
 }
 
 /**
- * How many of the kernel's things one server takes: `system` with an init of its own that runs services (systemd of Debian 12 with
- * its journal, logind and D-Bus takes about half of each), `plain` with a program or two.
+ * How many of the kernel's things one server takes: `system` with an init of its own that runs services, `plain` with a program
+ * or two.
  */
 export interface Use {
   readonly system: number

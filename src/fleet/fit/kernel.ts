@@ -11,6 +11,8 @@ interface Need {
   readonly sysctl: string
   /** Of one server. */
   readonly each: Use | ((server: CountedServer) => number)
+  /** Of all of them, where that is no sum. */
+  readonly together?: (servers: readonly CountedServer[]) => number
   /** Which of `KernelFacts` tells what is in use now, running servers included; else `base` is counted for the host itself. */
   readonly used?: string
   readonly base?: number
@@ -20,25 +22,17 @@ interface Need {
   readonly along?: Readonly<Record<string, number>>
 }
 
-const NAMESPACES =
-  'a user namespace is charged to who made it: those of all servers, and those within them, to root of the host'
-
 /** A connection or two for each of some hundred clients; what a server may have at most is its `network.connections`. */
 const USUAL_CONNECTIONS = 1024
 
 const NEEDS: readonly Need[] = [
   {
     sysctl: 'fs.inotify.max_user_instances',
-    each: {system: 8, plain: 1},
+    each: () => 0,
+    together: projectsOf,
     base: 32,
     reason:
-      '8 for a server with an init of its own, 1 for any other; all are charged to root of the host, who made their namespaces',
-  },
-  {
-    sysctl: 'fs.inotify.max_user_watches',
-    each: {system: 512, plain: 16},
-    base: 8192,
-    reason: '512 for a server with an init of its own, 16 for any other; charged as the instances are',
+      'one for the names of each project; what is used in a server is charged to that server, whose own root its user namespace belongs to',
   },
   {
     sysctl: 'kernel.keys.maxkeys',
@@ -101,14 +95,12 @@ const NEEDS: readonly Need[] = [
     base: 1024,
     reason: 'its console and a few logins; the kernel keeps 1024 for the host itself',
   },
-  {sysctl: 'user.max_user_namespaces', each: {system: 4, plain: 2}, base: 64, reason: NAMESPACES},
-  {sysctl: 'user.max_mnt_namespaces', each: {system: 32, plain: 4}, base: 64, reason: NAMESPACES},
-  {sysctl: 'user.max_pid_namespaces', each: {system: 4, plain: 2}, base: 64, reason: NAMESPACES},
-  {sysctl: 'user.max_net_namespaces', each: {system: 8, plain: 2}, base: 64, reason: NAMESPACES},
-  {sysctl: 'user.max_ipc_namespaces', each: {system: 8, plain: 2}, base: 64, reason: NAMESPACES},
-  {sysctl: 'user.max_uts_namespaces', each: {system: 8, plain: 2}, base: 64, reason: NAMESPACES},
-  {sysctl: 'user.max_cgroup_namespaces', each: {system: 4, plain: 2}, base: 64, reason: NAMESPACES},
 ]
+
+/** How many projects have servers with links: each has a name server. */
+function projectsOf(servers: readonly CountedServer[]): number {
+  return new Set(servers.filter(linksOf).map(({definition}) => definition.project)).size
+}
 
 function tasksOf(server: CountedServer): number {
   return server.definition.resources.pids ?? sumOf([server], {system: 100, plain: 8})
@@ -132,7 +124,8 @@ function kernelRow(need: Need, there: number, servers: readonly CountedServer[],
   const {each} = need
   const ofServers =
     typeof each === 'function' ? counted.reduce((sum, server) => sum + each(server), 0) : sumOf(counted, each)
-  const needed = Math.ceil((need.base ?? 0) + (used ?? 0) + ofServers)
+  const together = need.together?.(servers) ?? 0
+  const needed = Math.ceil((need.base ?? 0) + (used ?? 0) + ofServers + together)
   const ok = needed <= there
   const value = roomy(needed)
   return {

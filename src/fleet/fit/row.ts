@@ -9,7 +9,7 @@ export interface Setting {
 
 /** One thing that all servers together need, held against what this host has. */
 export interface FitRow {
-  /** `memory`, `addresses of pool default4`, `fs.inotify.max_user_instances` … */
+  /** `memory`, `addresses of pool default4`, `kernel.pid_max` … */
   readonly what: string
   readonly unit: FitUnit
   /** By all servers that there are to be, and what the host itself has in use. */
