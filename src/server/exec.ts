@@ -82,6 +82,7 @@ async function run(
   const child = spawnBeside(words, script?.text, options.input !== undefined)
   const kill = () => child.kill('SIGKILL') // its watcher takes the command down with it
   signal?.addEventListener('abort', kill, {once: true})
+  if (signal?.aborted) kill() // it came while the words were put together
   const limit = deadline(child, options.timeoutMs)
   try {
     const [ended, stdout, stderr] = await Promise.all([

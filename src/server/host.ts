@@ -22,6 +22,14 @@ import {
   splitCapacity,
 } from './capacity.ts'
 import {type Assignment, replaceDefinition, set} from './change.ts'
+import {
+  type CopyInOptions,
+  type CopyInReport,
+  type CopyOutOptions,
+  type CopyOutReport,
+  copyIn,
+  copyOut,
+} from './copy/index.ts'
 import {type CreateSource, create} from './create.ts'
 import {destroy} from './destroy.ts'
 import {type DiffOptions, diff, type ServerDiff} from './diff.ts'
@@ -356,6 +364,22 @@ export class Host {
     options: Omit<ExecOptions, 'argv'> & VerbOptions & {readonly args?: readonly string[] | undefined} = {},
   ): Promise<ExecResult> {
     return await runScript(this.context(options.progress, options.signal), name, script, options)
+  }
+
+  /** Copies files of the host into a running server. What was copied before a failure stays. */
+  async copyIn(
+    name: string,
+    {progress, signal, ...options}: CopyInOptions & VerbOptions,
+  ): Promise<CopyInReport> {
+    return await copyIn(this.context(progress, signal), name, options)
+  }
+
+  /** Copies files of a running server to the host: all of what was asked for, or nothing. */
+  async copyOut(
+    name: string,
+    {progress, signal, ...options}: CopyOutOptions & VerbOptions,
+  ): Promise<CopyOutReport> {
+    return await copyOut(this.context(progress, signal), name, options)
   }
 
   /** For `execAttach`: runs a command in a running server. */

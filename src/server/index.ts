@@ -11,6 +11,7 @@ export {
   type SplitReport,
 } from './capacity.ts'
 export {type Assignment, replaceDefinition} from './change.ts'
+export type {CopyInOptions, CopyInReport, CopyOutOptions, CopyOutReport} from './copy/index.ts'
 export {type CreateSource, create} from './create.ts'
 export {destroy} from './destroy.ts'
 export type {DiffOptions, ServerDiff} from './diff.ts'

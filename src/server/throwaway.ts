@@ -49,7 +49,7 @@ function isStray(paths: HostPaths, name: string): boolean {
 }
 
 /** Field 22 of proc_pid_stat(5). */
-function startOf(pid: number): string {
+export function startOf(pid: number): string {
   const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
   return fields.slice(fields.lastIndexOf(')') + 2).split(' ')[19] ?? ''
 }

@@ -40,6 +40,20 @@ async function moment(flag: string, text: string): Promise<Date> {
   })
 }
 
+/** A flag whose value is an amount of bytes (`512MiB`); the command gets their number. */
+export const bytesFlag = custom<number>({
+  helpValue: 'BYTES',
+  async parse(text, _context, options) {
+    const {parseBytes} = await import('../units.ts')
+    const bytes = parseBytes(text)
+    if (bytes !== undefined) return bytes
+    throw new VpsError('WRONG_USE', `--${options.name} is an amount of bytes, not ${JSON.stringify(text)}`, {
+      exitCode: ExitCode.wrongUse,
+      suggestions: ['write it with its unit: 512MiB, 10GiB'],
+    })
+  },
+})
+
 /** A flag whose value is a whole number that is not negative. */
 export const countFlag = custom<number>({
   helpValue: 'N',

@@ -31,7 +31,7 @@ export const commandGroups: readonly {readonly title: string; readonly commands:
     title: 'Network',
     commands: ['network:list', 'network:addresses', 'network:show', 'network:firewall', 'network:check'],
   },
-  {title: 'Inside servers', commands: ['enter', 'exec', 'runscript', 'run', 'console', 'logs']},
+  {title: 'Inside servers', commands: ['enter', 'exec', 'runscript', 'run', 'cp', 'console', 'logs']},
   {
     title: 'Definitions',
     commands: [

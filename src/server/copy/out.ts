@@ -1,0 +1,175 @@
+import {lstatSync, renameSync, statSync} from 'node:fs'
+import {statfs} from 'node:fs/promises'
+import {basename, dirname, join, posix, resolve} from 'node:path'
+import {errno, throwIfAborted, writeError} from '../../host/index.ts'
+import type {Context} from '../types.ts'
+import {type Ended, failed, inside} from './inside.ts'
+import {insidePath, wrongPlace} from './places.ts'
+import {type ReceiveLimits, Receiver} from './receiver.ts'
+import {openStaging} from './staging.ts'
+
+/** What is copied from a server to the host. */
+export interface CopyOutOptions {
+  /** Files and directories of the server; from root's home, unless absolute. */
+  readonly sources: readonly string[]
+  /** On the host: a directory that takes them in, or the new name of the only one. */
+  readonly target: string
+  /** What all files together may have at most; default: 10 GiB, and in any case what the disk has, but for a twentieth. */
+  readonly maxBytes?: number | undefined
+  /** After so many milliseconds it is given up. Default: never. */
+  readonly timeoutMs?: number | undefined
+}
+
+export interface CopyOutReport {
+  readonly name: string
+  /** What was made on the host, absolute. */
+  readonly targets: readonly string[]
+  /** Files, directories and links. */
+  readonly entries: number
+  /** Of all files together. */
+  readonly bytes: number
+}
+
+const MAX_BYTES = 10 * 1024 ** 3
+const MAX_ENTRIES = 1_000_000
+
+/**
+ * Copies files of the running server `name` to the host. What comes is not trusted: see `Receiver`. It is put together beside the
+ * target, and gets its name once it is whole; a file takes the place of one that is there, nothing else does.
+ * @throws VpsError BAD_PLACE (exit 2); WRONG_STATE (exit 4); COPY_FAILED, BAD_ARCHIVE, TOO_LARGE, NO_SPACE, TIMED_OUT, ABORTED
+ */
+export async function copyOut(
+  context: Context,
+  name: string,
+  options: CopyOutOptions,
+): Promise<CopyOutReport> {
+  throwIfAborted(context.signal, `copy from ${name}`)
+  const sources = options.sources.map(splitSource)
+  const {directory, names} = destination(
+    options.target,
+    sources.map(({base}) => base),
+  )
+  for (const target of names) refuseTaken(join(directory, target), false)
+  await using staging = await openStaging(directory)
+  const limits = await limitsOf(staging.path, options.maxBytes ?? MAX_BYTES)
+  const sum = {entries: 0, bytes: 0}
+  for (const source of sources) {
+    const left = {entries: limits.entries - sum.entries, bytes: limits.bytes - sum.bytes}
+    const {entries, bytes} = await receive(context, name, source, staging.path, left, options.timeoutMs)
+    sum.entries += entries
+    sum.bytes += bytes
+  }
+  throwIfAborted(context.signal, `copy from ${name}`)
+  const targets = names.map(target => join(directory, target))
+  for (const [index, {base}] of sources.entries()) place(join(staging.path, base), targets[index] ?? '')
+  return {name, targets, ...sum}
+}
+
+interface Source {
+  readonly directory: string
+  readonly base: string
+}
+
+function splitSource(source: string): Source {
+  const path = insidePath(source)
+  const base = posix.basename(path)
+  if (['', '.', '..', '/'].includes(base))
+    throw wrongPlace(
+      `${JSON.stringify(source)} has no name of its own`,
+      'name a file or a directory of the server',
+    )
+  return {directory: posix.dirname(path), base}
+}
+
+/** Where things go, and what they are called there. */
+function destination(
+  target: string,
+  bases: readonly string[],
+): {directory: string; names: readonly string[]} {
+  if (bases.length === 0) throw wrongPlace('nothing to copy is named')
+  const path = resolve(target)
+  if (isDirectory(path)) {
+    const twice = bases.find((base, index) => bases.indexOf(base) !== index)
+    if (twice !== undefined) throw wrongPlace(`two things would be copied to ${join(path, twice)}`)
+    return {directory: path, names: bases}
+  }
+  if (bases.length > 1 || target.endsWith('/')) throw wrongPlace(`${path} is not a directory`)
+  const directory = dirname(path)
+  if (!isDirectory(directory))
+    throw wrongPlace(`there is no directory ${directory}`, `make it: mkdir -p ${directory}`)
+  return {directory, names: [basename(path)]}
+}
+
+function isDirectory(path: string): boolean {
+  return statSync(path, {throwIfNoEntry: false})?.isDirectory() === true
+}
+
+/** Only a file makes room, and only for what is no directory: a device or a link is not to vanish under somebody's hands. */
+function refuseTaken(path: string, byDirectory: boolean): void {
+  const found = lstatSync(path, {throwIfNoEntry: false})
+  if (found === undefined || (found.isFile() && !byDirectory)) return
+  throw wrongPlace(`${path} is there already`, 'remove it first, or copy to another name')
+}
+
+async function limitsOf(path: string, bytes: number): Promise<ReceiveLimits> {
+  const {bavail, blocks, bsize} = await statfs(path)
+  const room = Math.max(0, (bavail - blocks / 20) * bsize)
+  return {bytes: Math.min(bytes, Math.floor(room)), entries: MAX_ENTRIES}
+}
+
+async function receive(
+  context: Context,
+  name: string,
+  {directory, base}: Source,
+  root: string,
+  limits: ReceiveLimits,
+  timeoutMs: number | undefined,
+): Promise<{entries: number; bytes: number}> {
+  const receiver = await Receiver.open(name, root, base, limits)
+  const what = `copy ${posix.join(directory, base)} from ${name}`
+  try {
+    const end = await inside(context, name, {
+      argv: packing(directory, base),
+      timeoutMs,
+      onOutput: chunk => receiver.write(chunk),
+    })
+    if (!isWhole(end)) throw failed(what, end)
+    receiver.end()
+  } catch (error) {
+    throw errno(error) === undefined || isOurs(error) ? error : await writeError(join(root, base), error)
+  } finally {
+    receiver.close()
+  }
+  return {entries: receiver.entries, bytes: receiver.bytes}
+}
+
+/** An error of a system call has a number; ours have words alone. */
+function isOurs(error: unknown): boolean {
+  return !(error instanceof Error && 'errno' in error)
+}
+
+/** GNU tar takes a backslash in a name for the beginning of an escape, unless it is told; busybox does not know the option. */
+const UNQUOTED = `case $(tar --version 2>/dev/null) in *GNU*) set -- --no-unquote "$@";; esac; exec tar "$@"`
+
+function packing(directory: string, base: string): string[] {
+  const words = ['-c', '-f', '-', '-C', directory, `./${base}`]
+  return base.includes('\\') ? ['sh', '-c', UNQUOTED, 'vps-cp', ...words] : ['tar', ...words]
+}
+
+/** GNU tar ends with 1, too, for files that changed while it read them, as logs do. */
+function isWhole({exitCode, complaint}: Ended): boolean {
+  const changed = /: (file changed as we read it|File removed before we read it|socket ignored)$/
+  return (
+    exitCode === 0 ||
+    (exitCode === 1 && complaint !== '' && complaint.split('; ').every(line => changed.test(line)))
+  )
+}
+
+function place(from: string, to: string): void {
+  refuseTaken(to, lstatSync(from).isDirectory())
+  try {
+    renameSync(from, to)
+  } catch (error) {
+    throw wrongPlace(`cannot give ${to} its name: ${errno(error)}`)
+  }
+}
