@@ -122,7 +122,7 @@ describe.skipIf(requires('root').skip)('the network as steps of a plan', () => {
       await until('carrier', () => !sh('ip -6 route').includes('linkdown'))
       expect(sh('ip -br link show vps-one')).toContain(HOST_MAC)
       expect(sh('ip -o address show vps-one').split('\n')).toEqual([
-        expect.stringMatching(/inet6 fe80::1\/64 scope link nodad/),
+        expect.stringMatching(/inet6 fe80::1\/64 metric \d+ scope link nodad/),
       ])
       expect(sh('ip route show dev vps-one')).toBe('10.77.0.5 proto static scope link')
       expect(sh('ip -6 route show dev vps-one proto static')).toBe('fd77::5 metric 1024 pref medium')
@@ -454,7 +454,8 @@ describe.skipIf(requires('root').skip)('the network as steps of a plan', () => {
       return rate
     }
 
-    test('hold both ways, and change while it runs', async () => {
+    // Measured while another part of the suite uses the processors.
+    test('hold both ways, and change while it runs', {retry: 2}, async () => {
       await start([...ROUTED, ['shape', 'vps-one', '20000000', '10000000', '0'], ...ELEMENTS])
       expect((await rateIn()) / 20e6).toBeCloseTo(1, 0.3)
       expect((await rateOut()) / 10e6).toBeCloseTo(1, 0.3)
