@@ -191,6 +191,8 @@ describe('copying', requires('root'), () => {
     writeFileSync(join(stray, 'half'), '')
     const foreign = join(target, '.vps-cp-4194304-1-aaaaaa')
     mkdirSync(foreign, {mode: 0o755})
+    const astray = join(target, '.vps-cp-4194304-1-bbbbbb')
+    symlinkSync(foreign, astray)
     await sh('web1', 'head -c 300000 /dev/zero >/tmp/big; mkfifo /tmp/pipe')
     const sources = ['/tmp/big']
     await expect(api.copyOut('web1', {sources, target, maxBytes: 299_999})).rejects.toMatchObject(
@@ -217,21 +219,21 @@ describe('copying', requires('root'), () => {
         env: {VPS_ROOT: host.root},
         reject: false,
       })
-      await expect.poll(() => readdirSync(target).length, {timeout: 15_000, interval: 20}).toBe(2)
+      await expect.poll(() => readdirSync(target).length, {timeout: 15_000, interval: 20}).toBe(3)
       return {kill: child.kill.bind(child), ended: child}
     }
     const interrupted = await begin()
     interrupted.kill('SIGTERM')
     expect(await interrupted.ended).toMatchObject({exitCode: 130})
-    expect(readdirSync(target)).toHaveLength(1)
+    expect(readdirSync(target)).toHaveLength(2)
     const killed = await begin()
     killed.kill('SIGKILL')
     await killed.ended
-    expect(readdirSync(target)).toHaveLength(2)
+    expect(readdirSync(target)).toHaveLength(3)
     await sh('web2', 'mv /bin/tar.true /bin/tar')
     await api.copyOut('web2', {sources: ['/etc/passwd'], target})
     rmSync(join(target, 'passwd'))
-    expect(readdirSync(target)).toEqual(['.vps-cp-4194304-1-aaaaaa'])
+    expect(readdirSync(target)).toEqual(['.vps-cp-4194304-1-aaaaaa', '.vps-cp-4194304-1-bbbbbb'])
   })
 
   describe('from a tenant who lies', () => {

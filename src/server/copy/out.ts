@@ -52,15 +52,19 @@ export async function copyOut(
   for (const target of names) refuseTaken(join(directory, target), false)
   await using staging = await openStaging(directory)
   const limits = await limitsOf(staging.path, options.maxBytes ?? MAX_BYTES)
+  const targets = names.map(target => join(directory, target))
   const sum = {entries: 0, bytes: 0}
-  for (const source of sources) {
+  for (const [index, source] of sources.entries()) {
     const left = {entries: limits.entries - sum.entries, bytes: limits.bytes - sum.bytes}
-    const {entries, bytes} = await receive(context, name, source, staging.path, left, options.timeoutMs)
-    sum.entries += entries
-    sum.bytes += bytes
+    try {
+      const {entries, bytes} = await receive(context, name, source, staging.path, left, options.timeoutMs)
+      sum.entries += entries
+      sum.bytes += bytes
+    } catch (error) {
+      throw isOfSystem(error) ? await writeError(targets[index] ?? '', error) : error
+    }
   }
   throwIfAborted(context.signal, `copy from ${name}`)
-  const targets = names.map(target => join(directory, target))
   for (const [index, {base}] of sources.entries()) place(join(staging.path, base), targets[index] ?? '')
   return {name, targets, ...sum}
 }
@@ -135,8 +139,6 @@ async function receive(
     })
     if (!isWhole(end)) throw failed(what, end)
     receiver.end()
-  } catch (error) {
-    throw errno(error) === undefined || isOurs(error) ? error : await writeError(join(root, base), error)
   } finally {
     receiver.close()
   }
@@ -144,8 +146,8 @@ async function receive(
 }
 
 /** An error of a system call has a number; ours have words alone. */
-function isOurs(error: unknown): boolean {
-  return !(error instanceof Error && 'errno' in error)
+function isOfSystem(error: unknown): boolean {
+  return error instanceof Error && 'errno' in error
 }
 
 /** GNU tar takes a backslash in a name for the beginning of an escape, unless it is told; busybox does not know the option. */

@@ -1,7 +1,8 @@
-import {lstatSync, mkdtempSync, readdirSync} from 'node:fs'
+import {closeSync, constants, fstatSync, mkdtempSync, openSync, readdirSync, rmdirSync} from 'node:fs'
 import {rm} from 'node:fs/promises'
 import {join} from 'node:path'
 import process from 'node:process'
+import {VpsError} from '../../errors.ts'
 import {errno, writeError} from '../../host/index.ts'
 import {isProcess} from '../run-state.ts'
 import {startOf} from '../throwaway.ts'
@@ -10,6 +11,7 @@ const NAME = /^\.vps-cp-(\d+)-(\d+)-\w{6}$/
 
 /** A directory of our own beside the target, that nobody else may look into: what comes from a server is put together there. */
 export interface Staging extends AsyncDisposable {
+  /** By its descriptor: whoever owns the directory around it may give its name to something else meanwhile. */
   readonly path: string
 }
 
@@ -17,11 +19,17 @@ export interface Staging extends AsyncDisposable {
 export async function openStaging(directory: string): Promise<Staging> {
   await removeStrays(directory)
   try {
-    const path = mkdtempSync(join(directory, `.vps-cp-${process.pid}-${startOf(process.pid)}-`))
+    const name = mkdtempSync(join(directory, `.vps-cp-${process.pid}-${startOf(process.pid)}-`))
+    const fd = openOurs(name)
+    if (fd === undefined)
+      throw new VpsError(
+        'WRITE_FAILED',
+        `cannot write to ${directory}: somebody else moves files about in it`,
+      )
     return {
-      path,
+      path: pathOf(fd),
       async [Symbol.asyncDispose]() {
-        await rm(path, {recursive: true, force: true})
+        await remove(name, fd)
       },
     }
   } catch (error) {
@@ -29,19 +37,40 @@ export async function openStaging(directory: string): Promise<Staging> {
   }
 }
 
-/** Only what is our own and closed to others: nobody can have put a link of his into it. */
+function pathOf(fd: number): string {
+  return `/proc/self/fd/${fd}`
+}
+
+/** Only what belongs to us and is closed to others: nobody can have put a link of his into it. */
+function openOurs(path: string): number | undefined {
+  const {O_RDONLY, O_DIRECTORY, O_NOFOLLOW} = constants
+  const fd = openSync(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW)
+  const {uid, mode} = fstatSync(fd)
+  if (uid === process.geteuid?.() && (mode & 0o777) === 0o700) return fd
+  closeSync(fd)
+  return undefined
+}
+
+async function remove(name: string, fd: number): Promise<void> {
+  try {
+    for (const entry of readdirSync(pathOf(fd)))
+      await rm(join(pathOf(fd), entry), {recursive: true, force: true})
+    rmdirSync(name)
+  } finally {
+    closeSync(fd)
+  }
+}
+
 async function removeStrays(directory: string): Promise<void> {
   for (const entry of readdirSync(directory)) {
     const [, pid, start = ''] = NAME.exec(entry) ?? []
     if (pid === undefined || isProcess(Number(pid), start)) continue
     const path = join(directory, entry)
     try {
-      const found = lstatSync(path)
-      const isOurs =
-        found.isDirectory() && found.uid === process.geteuid?.() && (found.mode & 0o777) === 0o700
-      if (isOurs) await rm(path, {recursive: true, force: true})
+      const fd = openOurs(path)
+      if (fd !== undefined) await remove(path, fd)
     } catch (error) {
-      if (errno(error) === undefined) throw error // another copy removes it just now
+      if (errno(error) === undefined) throw error // no directory, or another copy removes it just now
     }
   }
 }
