@@ -80,7 +80,8 @@ async function serve(): Promise<void> {
   await once(child.stdout as NodeJS.ReadableStream, 'data')
 }
 
-describe.skipIf(requires('root').skip)('rates', () => {
+// Measured while another part of the suite uses the processors.
+describe.skipIf(requires('root').skip)('rates', {retry: 2}, () => {
   beforeAll(async () => {
     world = await Topology.build()
     world.router.sh(`ip route add ${ADDRESS} via ${UPLINK.ipv4}`)
