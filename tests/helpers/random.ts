@@ -11,6 +11,14 @@ export interface Random {
   bytes(length: number): Buffer
 }
 
+/**
+ * How often something is to be tried at random moments, where more would find more: a part of `full`, as rings have to end in time;
+ * `VPS_TEST_THOROUGH=1` is all of it.
+ */
+export function rounds(full: number): number {
+  return Math.ceil(full * Number(process.env.VPS_TEST_THOROUGH ?? 0.4))
+}
+
 /** The seed is that of `VPS_TEST_SEED`, else one of its own; it is printed with `what` it is for. */
 export function seededRandom(what: string): Random {
   const seed = Number(process.env.VPS_TEST_SEED ?? Date.now() % 1_000_000_000)

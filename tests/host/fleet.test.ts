@@ -12,7 +12,7 @@ import type {ServerView} from '../../src/server/index.ts'
 import {settledInconsistencies, stateOf} from '../helpers/consistency.ts'
 import {requires, type ScratchHost, scratchHost, vpsProgram} from '../helpers/host.ts'
 import {until} from '../helpers/processes.ts'
-import {seededRandom} from '../helpers/random.ts'
+import {rounds, seededRandom} from '../helpers/random.ts'
 
 type Entry = Readonly<Record<string, unknown>>
 
@@ -278,7 +278,7 @@ describe('a fleet', requires('root'), () => {
   })
 })
 
-const KILLS = Number(process.env.VPS_TEST_KILLS ?? 10)
+const KILLS = rounds(12)
 
 /** What the fleet of a version is to be at the end. */
 interface Version {

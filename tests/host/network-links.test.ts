@@ -4,6 +4,7 @@ import process from 'node:process'
 import {afterAll, beforeAll, describe, expect, test} from 'vitest'
 import {requires, type ScratchHost, scratchHost} from '../helpers/host.ts'
 import {INTERNET, Place, Topology, UPLINK} from '../helpers/network.ts'
+import {rounds} from '../helpers/random.ts'
 import {createServers, stateNumber} from '../helpers/servers.ts'
 
 /*
@@ -278,8 +279,8 @@ describe.skipIf(requires('root').skip)('a network that changes while the server 
   test('killed at any moment of a change, the next command makes it whole', async () => {
     const key = 'network.links[0].addresses'
     const definition = () => readFileSync(join(host.paths.definitions, 'l.yaml'), 'utf8')
-    for (let delay = 60; delay < 460; delay += 25) {
-      const address = `203.0.113.${20 + delay / 5}`
+    for (let delay = 60; delay < 460; delay += 400 / rounds(16)) {
+      const address = `203.0.113.${20 + Math.round(delay / 5)}`
       await host.vps(['set', 'l', `${key}=[auto, ${address}]`], {timeout: delay, killSignal: 'SIGKILL'})
       await host.must(['set', 'l', 'description=x']) // any verb on it
       const wanted = definition().includes(address)

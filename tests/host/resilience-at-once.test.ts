@@ -2,12 +2,12 @@ import type {Result} from 'execa'
 import {afterAll, beforeAll, describe, expect, test} from 'vitest'
 import {settledInconsistencies, standingOf, stateOf} from '../helpers/consistency.ts'
 import {requires, type ScratchHost, scratchHost} from '../helpers/host.ts'
-import {seededRandom} from '../helpers/random.ts'
+import {rounds, seededRandom} from '../helpers/random.ts'
 
 /* Commands on one server at once: each finds it in some whole state, none in between. */
 
 const SHELLS = 8
-const COMMANDS_EACH = 20
+const COMMANDS_EACH = rounds(20)
 const BYSTANDER = 'bystander'
 const random = seededRandom('commands at once')
 

@@ -13,14 +13,14 @@ import {
 } from '../helpers/consistency.ts'
 import {requires, type ScratchHost, scratchHost, vpsProgram} from '../helpers/host.ts'
 import {quietly, until} from '../helpers/processes.ts'
-import {type Random, randomFrom, seededRandom} from '../helpers/random.ts'
+import {type Random, randomFrom, rounds, seededRandom} from '../helpers/random.ts'
 
 /*
  * kill -9 of the CLI at random moments. Two lanes at once, each with a host of its own: a server that is created, started,
  * stopped and destroyed over and over, every time by a command that is killed, and a bystander that must notice nothing.
  */
 
-const MOMENTS = 200
+const MOMENTS = rounds(200)
 const LANES = 2
 
 const VERBS = ['create', 'start', 'stop', 'destroy'] as const

@@ -7,12 +7,15 @@ import {afterAll, beforeAll, describe, expect, test} from 'vitest'
 import {cgroupsOf, processesOf, settledInconsistencies, standingOf, stateOf} from '../helpers/consistency.ts'
 import {requires, type ScratchHost, scratchHost, vpsProgram} from '../helpers/host.ts'
 import {isAlive, listProcesses, namespaceOf, quietly, readProcess, until} from '../helpers/processes.ts'
-import {seededRandom} from '../helpers/random.ts'
+import {rounds, seededRandom} from '../helpers/random.ts'
 
 /* kill -9 of everything that stands beside or in a server: its supervisor, its init, the programs of vps exec. */
 
 const DIES_WITHIN_MS = 1_000
 const BYSTANDER = 'bystander'
+const BOOTS = rounds(25)
+const STOPS = rounds(15)
+const STARTS = rounds(15)
 const random = seededRandom('kill -9 of supervisors and inits')
 
 let host: ScratchHost
@@ -118,10 +121,10 @@ describe('kill -9', requires('root'), () => {
       await allIsWell('exec', 'one')
     })
 
-    test('at 25 random moments of its boot', {timeout: 120_000}, async () => {
+    test(`at ${BOOTS} random moments of its boot`, {timeout: 120_000}, async () => {
       await host.vps(['create', 'boot', '--set', 'init=persist'])
       let hits = 0
-      for (let round = 0; hits < 25 && round < 75; round++) {
+      for (let round = 0; hits < BOOTS && round < 3 * BOOTS; round++) {
         const early = random.next() < 0.4
         const wait = random.next() * (early ? 4 : 25)
         const {child, ended} = begin('start', 'boot')
@@ -140,12 +143,12 @@ describe('kill -9', requires('root'), () => {
         if (standingOf(host, 'boot') === 'running') await host.must(['stop', 'boot'])
         await allIsWell(story, 'boot')
       }
-      expect(hits).toBe(25)
+      expect(hits).toBe(BOOTS)
     })
 
-    test('at 15 random moments of a stop', {timeout: 60_000}, async () => {
+    test(`at ${STOPS} random moments of a stop`, {timeout: 60_000}, async () => {
       await host.vps(['create', 'halt', '--set', 'init=persist'])
-      for (let round = 0; round < 15; round++) {
+      for (let round = 0; round < STOPS; round++) {
         await host.must(['start', 'halt'])
         const supervisor = numberOf('halt', 'supervisor')
         const {ended} = begin('stop', 'halt')
@@ -195,10 +198,10 @@ describe('kill -9', requires('root'), () => {
       expect(await host.json(['show', 'phoenix'])).toMatchObject({state: 'stopped'})
     })
 
-    test('at 15 random moments of its start', {timeout: 60_000}, async () => {
+    test(`at ${STARTS} random moments of its start`, {timeout: 60_000}, async () => {
       await host.vps(['create', 'born', '--set', 'init=persist'])
       let hits = 0
-      for (let round = 0; hits < 15 && round < 60; round++) {
+      for (let round = 0; hits < STARTS && round < 4 * STARTS; round++) {
         const {ended} = begin('start', 'born')
         const wait = random.next() * 12
         const pid = await firstInit('born', ended)
@@ -212,7 +215,7 @@ describe('kill -9', requires('root'), () => {
         await allIsWell(story, 'born')
         await host.vps(['stop', 'born'])
       }
-      expect(hits).toBe(15)
+      expect(hits).toBe(STARTS)
     })
   })
 
