@@ -220,6 +220,7 @@ END`)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.world.host.sh('nft delete table inet witness 2>/dev/null || true')
     await this.#stack[Symbol.asyncDispose]()
   }
 }

@@ -83,7 +83,7 @@ async function timed<Value>(what: string, work: () => Promise<Value>): Promise<V
 }
 
 /** Emulation makes two hundred a matter of minutes: `VPS_TEST_FLEET=200 make vm-test` has them all. */
-const COUNT = Number(process.env.VPS_TEST_FLEET ?? 25)
+const COUNT = Number(process.env.VPS_TEST_FLEET ?? 15)
 
 describe('a fleet', () => {
   const names = Array.from({length: COUNT}, (_, index) => `fleet${index}`)

@@ -144,14 +144,20 @@ describe('cut off in the middle', () => {
   }, 300_000)
 })
 
-test('a start with limits costs no more, against the same writes in C, than one without', async () => {
-  const {all = '', exitCode} = await execa('node', ['bench/limits.ts', '4'], {
-    reject: false,
-    all: true,
-    timeout: 300_000,
-  })
-  const ratio = Number(/^Start of a server with \d+ cgroup writes.*\n.*ratio ([\d.]+)/m.exec(all)?.[1])
-  expect(exitCode, all).not.toBe(77)
-  expect(ratio, all).toBeGreaterThan(0.5)
-  expect(ratio, all).toBeLessThan(6)
-}, 360_000)
+// As `make bench` does where nothing is emulated; here, with all controllers, only where there is time: VPS_TEST_QUIET=1.
+const measured = test.skipIf(process.env.VPS_TEST_QUIET === undefined)
+measured(
+  'a start with limits costs no more, against the same writes in C, than one without',
+  async () => {
+    const {all = '', exitCode} = await execa('node', ['bench/limits.ts', '4'], {
+      reject: false,
+      all: true,
+      timeout: 300_000,
+    })
+    const ratio = Number(/^Start of a server with \d+ cgroup writes.*\n.*ratio ([\d.]+)/m.exec(all)?.[1])
+    expect(exitCode, all).not.toBe(77)
+    expect(ratio, all).toBeGreaterThan(0.5)
+    expect(ratio, all).toBeLessThan(6)
+  },
+  360_000,
+)

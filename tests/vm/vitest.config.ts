@@ -17,7 +17,8 @@ const alsoHere: Readonly<Record<string, readonly string[]>> = {
   unit: ['host-facts', 'host-files', 'host-ids', 'native', 'server-*', 'storage'],
   host: ['00-snapshot', 'doctor', 'resilience-bad-input', 'resilience-full-disk', 'zz-leaks'],
 }
-const include = alsoHere[ring]?.map(name => `tests/${ring}/${name}.test.ts`) ?? ['tests/vm/**/*.vm.test.ts']
+const everything = ring === 'vm' ? 'tests/vm/**/*.vm.test.ts' : `tests/${ring}/**/*.test.ts`
+const include = alsoHere[ring]?.map(name => `tests/${ring}/${name}.test.ts`) ?? [everything]
 
 type Settings = NonNullable<TestProjectInlineConfiguration['test']>
 
