@@ -279,7 +279,7 @@ describe.skipIf(requires('root').skip)('a network that changes while the server 
   test('killed at any moment of a change, the next command makes it whole', async () => {
     const key = 'network.links[0].addresses'
     const definition = () => readFileSync(join(host.paths.definitions, 'l.yaml'), 'utf8')
-    for (let delay = 60; delay < 460; delay += 400 / rounds(16)) {
+    for (let delay = 60; delay < 460; delay += Math.round(400 / rounds(16))) {
       const address = `203.0.113.${20 + Math.round(delay / 5)}`
       await host.vps(['set', 'l', `${key}=[auto, ${address}]`], {timeout: delay, killSignal: 'SIGKILL'})
       await host.must(['set', 'l', 'description=x']) // any verb on it
