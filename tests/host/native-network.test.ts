@@ -105,6 +105,7 @@ describe.skipIf(requires('root').skip)('the network as steps of a plan', () => {
     expect(remains()).toBe(before)
   })
   afterAll(async () => {
+    sh('nft delete table inet test; ip address delete 169.254.0.1/32 dev lo')
     await host[Symbol.asyncDispose]()
     hand[Symbol.dispose]()
     workshop[Symbol.dispose]()

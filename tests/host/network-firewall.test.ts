@@ -103,6 +103,7 @@ describe.skipIf(requires('root').skip)('the firewall of a server', () => {
     listening = await placeOf('guarded').serve('guarded', ...PORTS)
   })
   afterAll(async () => {
+    world.host.sh('nft list table inet foreign >/dev/null 2>&1 && nft delete table inet foreign || true')
     await listening[Symbol.asyncDispose]()
   })
 

@@ -93,7 +93,7 @@ describe('refused forks', () => {
     await accounts.ask('account')
     expect(accounts.total('pids_max')).toBe(12)
     expect(accounts.refused('pids', 'max')).toBe(12)
-    await sleep(3000)
+    await sleep(13_000) // after ten seconds the log of events is told what was held back
     const before = switches(stateNumber(host, 'forks', 'supervisor'))
     await sleep(4000)
     expect(switches(stateNumber(host, 'forks', 'supervisor'))).toBe(before)
