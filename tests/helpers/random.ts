@@ -16,7 +16,7 @@ export interface Random {
  * `VPS_TEST_THOROUGH=1` is all of it.
  */
 export function rounds(full: number): number {
-  return Math.ceil(full * Number(process.env.VPS_TEST_THOROUGH ?? 0.4))
+  return Math.ceil(full * Number(process.env.VPS_TEST_THOROUGH ?? 0.25))
 }
 
 /** The seed is that of `VPS_TEST_SEED`, else one of its own; it is printed with `what` it is for. */

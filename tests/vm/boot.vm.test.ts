@@ -11,7 +11,7 @@ import {isAlive, until} from '../helpers/processes.ts'
 import {runState, stateNumber} from '../helpers/servers.ts'
 
 /** Emulation makes a hundred a matter of minutes: `VPS_TEST_FLEET=100 make vm-test` has them all. */
-const COUNT = Number(process.env.VPS_TEST_FLEET ?? 10)
+const COUNT = Number(process.env.VPS_TEST_FLEET ?? 8)
 const DEAF = 5
 const patient = {timeout: 900_000}
 

@@ -12,7 +12,7 @@ import {groupFile} from '../helpers/cgroup-files.ts'
 import {settledInconsistencies} from '../helpers/consistency.ts'
 import {type ScratchHost, scratchHost, vpsProgram} from '../helpers/host.ts'
 import {isAlive, listProcesses, until} from '../helpers/processes.ts'
-import {type Random, seededRandom} from '../helpers/random.ts'
+import {type Random, rounds, seededRandom} from '../helpers/random.ts'
 import {stateNumber} from '../helpers/servers.ts'
 
 const MIB = 1024 * 1024
@@ -83,7 +83,7 @@ async function timed<Value>(what: string, work: () => Promise<Value>): Promise<V
 }
 
 /** Emulation makes two hundred a matter of minutes: `VPS_TEST_FLEET=200 make vm-test` has them all. */
-const COUNT = Number(process.env.VPS_TEST_FLEET ?? 15)
+const COUNT = Number(process.env.VPS_TEST_FLEET ?? 10)
 
 describe('a fleet', () => {
   const names = Array.from({length: COUNT}, (_, index) => `fleet${index}`)
@@ -185,7 +185,7 @@ describe('kill -9', () => {
   })
 
   test('of a start leaves no cgroup that the next verb does not account for', async () => {
-    for (let round = 0; round < 6; round++) {
+    for (let round = 0; round < rounds(16); round++) {
       const {child, ended} = begin(['start', name])
       // The first half is Node reading its program.
       await sleep(durations.start * (0.4 + 0.6 * random.next()))
@@ -204,7 +204,7 @@ describe('kill -9', () => {
 
   test('of a change leaves all of the old limits or all of the new, in the kernel as in the definition', async () => {
     await api.start(name)
-    for (let round = 0; round < 6; round++) {
+    for (let round = 0; round < rounds(16); round++) {
       const {child, ended} = begin(['set', name, ...changed])
       await sleep(durations.set * (0.4 + 0.6 * random.next()))
       child.kill('SIGKILL')
@@ -226,7 +226,7 @@ describe('kill -9', () => {
   })
 
   test('of a supervisor leaves no cgroup after doctor --repair', async () => {
-    for (let round = 0; round < 3; round++) {
+    for (let round = 0; round < rounds(8); round++) {
       await api.start(name)
       await sleep(random.below(300))
       process.kill(stateNumber(host, name, 'supervisor'), 'SIGKILL')
@@ -238,7 +238,7 @@ describe('kill -9', () => {
   })
 
   test('of a supervisor while it starts leaves none either', async () => {
-    for (let round = 0; round < 3; round++) {
+    for (let round = 0; round < rounds(8); round++) {
       const {ended} = begin(['start', name])
       const hasOne = (): boolean => supervisors().length > 0
       await until('there is a supervisor', hasOne, 30_000)

@@ -15,7 +15,7 @@ const slow = Number(process.env.VPS_TEST_SLOW ?? 1)
  */
 const alsoHere: Readonly<Record<string, readonly string[]>> = {
   unit: ['host-facts', 'host-files', 'host-ids', 'native', 'server-*', 'storage'],
-  host: ['00-snapshot', 'doctor', 'resilience-bad-input', 'resilience-full-disk', 'zz-leaks'],
+  host: ['00-snapshot', 'doctor', 'zz-leaks'],
 }
 const everything = ring === 'vm' ? 'tests/vm/**/*.vm.test.ts' : `tests/${ring}/**/*.test.ts`
 const include = alsoHere[ring]?.map(name => `tests/${ring}/${name}.test.ts`) ?? [everything]

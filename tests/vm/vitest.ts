@@ -13,7 +13,7 @@ export const guestEnvironment = {
 
 /** What whoever runs the tests may say: see `fleet.vm.test.ts` and `hold.vm.test.ts`. */
 const passedOn = Object.fromEntries(
-  ['VPS_TEST_FLEET', 'VPS_TEST_QUIET'].flatMap(name => {
+  ['VPS_TEST_FLEET', 'VPS_TEST_QUIET', 'VPS_TEST_THOROUGH'].flatMap(name => {
     const value = process.env[name]
     return value === undefined ? [] : [[name, value]]
   }),
