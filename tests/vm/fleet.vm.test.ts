@@ -148,7 +148,8 @@ describe('a fleet', () => {
   })
 })
 
-describe('kill -9', () => {
+// Minutes, where everything is emulated: VPS_TEST_THOROUGH=1.
+describe.skipIf(process.env.VPS_TEST_THOROUGH === undefined)('kill -9', () => {
   const name = 'killed'
   const random: Random = seededRandom('moments of kill -9 with limits')
   /** Milliseconds that a command takes here and now. */

@@ -18,6 +18,8 @@ interface Finding {
 }
 
 const LONG = {timeout: 300_000}
+/** What takes minutes, where everything is emulated, is for VPS_TEST_THOROUGH=1. */
+const isShort = process.env.VPS_TEST_THOROUGH === undefined
 
 let host: ScratchHost
 
@@ -85,34 +87,41 @@ describe('limits that hold are proven', () => {
   })
 })
 
-test('a limit that somebody lifts behind the back of the kernel’s reader is found out', async () => {
-  await create('lifted', {resources: {pids: 30}})
-  const lifting = (async () => {
-    for (let found = ''; found === ''; ) {
-      const {stdout} = await execa('sh', [
-        '-c',
-        `ls -d ${host.cgroups}/*verify-*/payload 2>/dev/null | head -1; sleep 0.02`,
-      ])
-      found = stdout.trim()
-      if (found !== '') writeFileSync(join(found, 'pids.max'), '35')
-    }
-  })()
-  const {code, found} = await verify('lifted')
-  await lifting
-  expect(code).toBe(1)
-  expect(found.get('resources.pids')).toMatchObject({state: 'broken', asked: 30, measured: 35})
-}, 300_000)
+test.skipIf(isShort)(
+  'a limit that somebody lifts behind the back of the kernel’s reader is found out',
+  async () => {
+    await create('lifted', {resources: {pids: 30}})
+    const lifting = (async () => {
+      for (let found = ''; found === ''; ) {
+        const {stdout} = await execa('sh', [
+          '-c',
+          `ls -d ${host.cgroups}/*verify-*/payload 2>/dev/null | head -1; sleep 0.02`,
+        ])
+        found = stdout.trim()
+        if (found !== '') writeFileSync(join(found, 'pids.max'), '35')
+      }
+    })()
+    const {code, found} = await verify('lifted')
+    await lifting
+    expect(code).toBe(1)
+    expect(found.get('resources.pids')).toMatchObject({state: 'broken', asked: 30, measured: 35})
+  },
+  300_000,
+)
 
-test('a memory limit that the host has not to spare is not tried', async () => {
-  await create('huge', {resources: {memory: {limit: '512GiB'}}})
-  const {code, found} = await verify('huge')
-  expect(code).toBe(0)
-  expect(found.get('resources.memory.limit')).toMatchObject({state: 'unproven', measured: null})
-  expect(found.get('resources.memory.limit')?.note).toMatch(/not so much memory to spare/)
-}, 120_000)
+test.skipIf(isShort)(
+  'a memory limit that the host has not to spare is not tried',
+  async () => {
+    await create('huge', {resources: {memory: {limit: '512GiB'}}})
+    const {code, found} = await verify('huge')
+    expect(code).toBe(0)
+    expect(found.get('resources.memory.limit')).toMatchObject({state: 'unproven', measured: null})
+    expect(found.get('resources.memory.limit')?.note).toMatch(/not so much memory to spare/)
+  },
+  120_000,
+)
 
-// Minutes, where everything is emulated: VPS_TEST_THOROUGH=1.
-describe.skipIf(process.env.VPS_TEST_THOROUGH === undefined)('cut off in the middle', () => {
+describe.skipIf(isShort)('cut off in the middle', () => {
   beforeAll(async () => await create('busy', {resources: {cpu: {limit: 0.5}}}))
 
   async function begin(): Promise<{pid: number; done: Promise<unknown>}> {

@@ -14,7 +14,7 @@ const slow = Number(process.env.VPS_TEST_SLOW ?? 1)
  * emulation makes ten times as long and the machine outside has run already.
  */
 const alsoHere: Readonly<Record<string, readonly string[]>> = {
-  unit: ['host-facts', 'host-files', 'host-ids', 'native', 'server-*', 'storage'],
+  unit: ['host-facts', 'host-files', 'native', 'storage'],
   host: ['00-snapshot', 'doctor', 'zz-leaks'],
 }
 const everything = ring === 'vm' ? 'tests/vm/**/*.vm.test.ts' : `tests/${ring}/**/*.test.ts`
