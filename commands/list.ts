@@ -1,6 +1,6 @@
 import {string as word} from '@oclif/core/args'
 import {boolean} from '@oclif/core/flags'
-import {Host, type ServerView} from '../src/server/index.ts'
+import {listServers, type ServerView} from '../src/server/index.ts'
 import {type Column, type Paint, paintState, percent, ServersCommand, since, table} from '../src/ui/index.ts'
 
 export default class List extends ServersCommand {
@@ -37,8 +37,7 @@ INIT-PID is the host's number of the server's first process.`
     const names = this.settle(parsed)
     const {pressure} = parsed.flags
     const selected = this.allUnlessChosen(names, parsed.flags)
-    const host = await Host.open()
-    const servers = await host.list({...selected, pressure: pressure || this.json})
+    const servers = await listServers({...selected, pressure: pressure || this.json})
     await this.answer(servers, () =>
       servers.length === 0
         ? selected.all

@@ -69,10 +69,10 @@ export {
 export {formatPorts, type PortRange, parsePortList} from './ports.ts'
 export {type Grade, keyText, type Origin, type Path, type Problem, renderProblems} from './problems.ts'
 export {type CheckedProfile, checkProfile} from './profile-check.ts'
+export {profileFile} from './profile-file.ts'
 export {
   type ProfileLookup,
   type ProfileText,
-  profileFile,
   profileNames,
   profilesIn,
   readProfileText,

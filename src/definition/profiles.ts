@@ -3,11 +3,11 @@
  */
 import {isUtf8} from 'node:buffer'
 import {closeSync, openSync, readdirSync, readSync} from 'node:fs'
-import {join} from 'node:path'
 import {nearest} from '../nearest.ts'
 import {MAX_TEXT, originOfValue, parseSource, type Source} from './document.ts'
 import type {Layer, Values} from './layers.ts'
 import type {Problem} from './problems.ts'
+import {profileFile} from './profile-file.ts'
 import {type Missing, Reader} from './read.ts'
 import {profileSchema} from './schema.ts'
 import {quote} from './words.ts'
@@ -37,10 +37,6 @@ export function profilesIn(directory: string): ProfileLookup {
     return known.get(name)
   }
   return Object.assign(lookup, {directory, names: () => profileNames(directory)})
-}
-
-export function profileFile(directory: string, name: string): string {
-  return join(directory, `${name}.yaml`)
 }
 
 /** The names of all profiles of a directory, sorted. */

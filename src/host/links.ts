@@ -31,7 +31,7 @@ export function readLinks(directory: string): Links {
   if (isYoung && last.stamp === stamp) return last.links
   const links = new Map<string, string>()
   for (const name of namesIn(directory)) {
-    const target = readLink(join(directory, name))
+    const target = readLink(`${directory}/${name}`)
     if (target !== undefined) links.set(name, target)
   }
   known.set(directory, {stamp, links, until: performance.now() + BELIEVED_MS})

@@ -62,6 +62,34 @@ export function listHoldings(paths: Pick<HostPaths, 'addresses'>): Holding[] {
   return holdings
 }
 
+/** A holding as lists show it. */
+export interface Held {
+  /** The address or prefix. */
+  readonly text: string
+  readonly link: string
+}
+
+/** What each server has, IPv4 first, by number. For lists: only where the order asks for it is text made a number. */
+export function listHeld(paths: Pick<HostPaths, 'addresses'>): Map<string, Held[]> {
+  const found = new Map<string, Held[]>()
+  for (const [name, target] of readLinks(paths.addresses)) {
+    if (name.startsWith('.')) continue // on its way to its name, see `rewrite`
+    const {server, link} = ownerIn(target)
+    const held = {text: name.replace('_', '/'), link}
+    const own = found.get(server)
+    if (own === undefined) found.set(server, [held])
+    else own.push(held)
+  }
+  for (const own of found.values()) if (own.length > 1) own.sort(byNumber)
+  return found
+}
+
+function byNumber({text: one}: Held, {text: other}: Held): number {
+  const [first, second] = [one.includes(':'), other.includes(':')]
+  if (first !== second) return first ? 1 : -1
+  return (parseRange(one)?.value ?? 0n) < (parseRange(other)?.value ?? 0n) ? -1 : 1
+}
+
 /** Whether it is still so, by one look. */
 export function isHeld(paths: Pick<HostPaths, 'addresses'>, {range, server, link}: Holding): boolean {
   const owner = readOwner(pathOf(paths, range))

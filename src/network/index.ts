@@ -28,7 +28,7 @@ export {
 } from './common.ts'
 export {isForwarding} from './forwarding.ts'
 export {guestFiles} from './guest-files.ts'
-export {type Holding, listHoldings, renameHoldings} from './holdings.ts'
+export {type Held, type Holding, listHeld, listHoldings, renameHoldings} from './holdings.ts'
 export {linkFacts} from './host-links.ts'
 export {hostInterface, interfacePrefix, type ServerIdentity, tableName} from './identity.ts'
 export {NAMES6} from './names/address.ts'

@@ -6,8 +6,8 @@ import {pipeline} from 'node:stream/promises'
 import {errno, pause, throwIfAborted} from '../host/index.ts'
 import {memfd, nativeFile} from '../native/index.ts'
 import {type AttachOptions, attachWords} from './attach.ts'
+import {requireServer} from './known.ts'
 import {type Script, scriptArguments} from './script.ts'
-import {requireServer} from './session.ts'
 import type {Context} from './types.ts'
 
 /** Where output comes from. */

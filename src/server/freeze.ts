@@ -1,11 +1,9 @@
 import {existsSync} from 'node:fs'
-import {join} from 'node:path'
 import {serverPaths} from '../host/index.ts'
 import {freezeCgroup} from '../resources/index.ts'
 import {happened} from './happened.ts'
-import {type RunState, readRun, readText} from './run-state.ts'
+import {guestGroup, isPaused, type RunState, readRun} from './run-state.ts'
 import {wrongState} from './session.ts'
-import {guestGroup} from './stop.ts'
 import type {Context} from './types.ts'
 
 /** `vps pause`, under the lock: no process of the server runs any more, all keep what they have. */
@@ -26,11 +24,6 @@ export async function resume(context: Context, name: string): Promise<void> {
   if (!isPaused(state)) throw wrongState(`server ${name} is not paused`)
   await freezeCgroup(guestGroup(state), false)
   happened(context, 'resumed', name)
-}
-
-/** Whether the server's processes are frozen; a file of the cgroup tells. */
-export function isPaused(state: Pick<RunState, 'cgroup'>): boolean {
-  return readText(join(guestGroup(state), 'cgroup.freeze'))?.trim() === '1'
 }
 
 /** @throws VpsError WRONG_STATE (exit 4) unless `name` runs */

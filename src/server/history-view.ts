@@ -4,8 +4,8 @@ import {type HostPaths, serverPaths} from '../host/index.ts'
 import {type DefinitionChange, definitionIn, differences} from './difference.ts'
 import {type HistoryEntry, type HistoryVerb, readHistory} from './history.ts'
 import {listDirectory} from './journal.ts'
+import {isServer, noSuchServer} from './known.ts'
 import {readText} from './run-state.ts'
-import {isServer, noSuchServer} from './session.ts'
 
 /** One change of a server's definition, for people and programs. */
 export interface HistoryItem {

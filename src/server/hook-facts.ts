@@ -1,9 +1,10 @@
 import type {Definition} from '../definition/index.ts'
 import {serverPaths} from '../host/index.ts'
-import {holdingsByServer, linkViews} from './network/view.ts'
+import {listHeld} from '../network/index.ts'
+import {linkViews} from './network/view.ts'
 import {readRecord} from './record.ts'
 import type {Run} from './run-state.ts'
-import {linkSummaries} from './summaries.ts'
+import {linkSummaries} from './summarise.ts'
 import type {Context, HookFacts, HookName} from './types.ts'
 
 const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
@@ -20,7 +21,7 @@ export function hookFacts({paths}: Context, name: string, {hook, definition, exi
   const alive = run.kind === 'alive' ? run.state : undefined
   const {uuid = null, slot = null} = readRecord(paths, name) ?? {}
   const summary = {links: linkSummaries(definition), slot}
-  const links = linkViews(paths, name, summary, holdingsByServer(paths).get(name))
+  const links = linkViews(paths, name, summary, listHeld(paths).get(name))
   const {storage, log} = serverPaths(paths, name)
   return {
     hook,

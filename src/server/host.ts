@@ -46,9 +46,10 @@ import {
   textOf,
 } from './history-view.ts'
 import {hookError} from './hooks.ts'
+import {isServer, requireServer} from './known.ts'
 import {findLeftovers, leftoversCheck, repairAll, unseenLeftovers} from './leftovers.ts'
 import type {LimitOptions} from './limits.ts'
-import {type ListFilter, list, resolveNames, type Selection, viewOne} from './list.ts'
+import {type ListFilter, list, resolveNames, type Selection} from './list.ts'
 import {type LogOptions, logs} from './logs.ts'
 import {months, type ServerMonth} from './months.ts'
 import {checkNetwork, type NetworkDifference, networkChecks} from './network/check.ts'
@@ -75,7 +76,7 @@ import {rename} from './rename.ts'
 import {restart} from './restart.ts'
 import {type RollbackReport, rollback} from './rollback.ts'
 import type {Script} from './script.ts'
-import {isServer, openSession, requireServer} from './session.ts'
+import {openSession} from './session.ts'
 import {show} from './show.ts'
 import {type StartOptions, start, waitReady} from './start.ts'
 import {type StopOptions, stop} from './stop.ts'
@@ -95,6 +96,7 @@ import type {
 } from './types.ts'
 import {refusals, resetUsage, type ServerRefusal, type ServerUsage, usage} from './usage.ts'
 import {type VerifyOptions, type VerifyReport, verify} from './verify.ts'
+import {viewOne} from './view-one.ts'
 import {type WaitOptions, type WaitReport, wait} from './wait.ts'
 
 /** What every verb takes: who is told what it does, and who may call it off. */

@@ -2,7 +2,7 @@ import {existsSync} from 'node:fs'
 import {basename} from 'node:path'
 import {type Definition, keyText, type Loaded} from '../definition/index.ts'
 import {ExitCode, VpsError} from '../errors.ts'
-import {type HostPaths, serverPaths} from '../host/index.ts'
+import {serverPaths} from '../host/index.ts'
 import {type LaunchControllers, originText} from '../launch/index.ts'
 import {
   assignCpus,
@@ -18,7 +18,6 @@ import {
   type Unenforceable,
 } from '../resources/index.ts'
 import {dedicationMark, neighbours} from './neighbours.ts'
-import {readText} from './run-state.ts'
 import type {Context, Unenforced} from './types.ts'
 
 export interface LimitOptions {
@@ -163,13 +162,6 @@ export function chooseCpus(
       exitCode: ExitCode.wrongState,
     })
   }
-}
-
-/** What a running server was allowed to be without. */
-export function readUnenforced(paths: HostPaths, name: string): Unenforced[] {
-  const {unenforced} = serverPaths(paths, name)
-  const text = existsSync(unenforced) ? readText(unenforced) : undefined // a failing read is dearer than a look
-  return text === undefined ? [] : (JSON.parse(text) as Unenforced[]) // our own file, only root can write it
 }
 
 function isDedicated({key, file}: Limit): boolean {

@@ -1,18 +1,13 @@
-import {type Loaded, profilesIn, serverName} from '../definition/index.ts'
+import {serverName} from '../definition/index.ts'
 import {ExitCode, VpsError} from '../errors.ts'
-import type {HostPaths} from '../host/index.ts'
-import {listHoldings} from '../network/index.ts'
-import {type RecentPressure, readPressures, recentPressure} from '../resources/index.ts'
+import {type HostPaths, hostPaths, readHostConfig} from '../host/index.ts'
+import {listHeld} from '../network/index.ts'
 import {listDirectory, readJournals} from './journal.ts'
-import {readUnenforced} from './limits.ts'
-import {holdingsByServer, linkViews} from './network/view.ts'
-import {type Run, type RunState, readRun} from './run-state.ts'
+import {type Run, readRun} from './run-state.ts'
 import {fits, namesOf, narrows, type ServerFilter} from './select.ts'
-import {guestGroup} from './stop.ts'
-import {readSummaries, type Summary, summarise} from './summaries.ts'
-import {isRunLocked} from './supervisors.ts'
+import {readSummaries} from './summaries.ts'
 import type {ServerView} from './types.ts'
-import {viewServer} from './view.ts'
+import {wholeView} from './whole-view.ts'
 
 export interface ListFilter extends ServerFilter {
   /** Also reads how long the servers' processes were held up: three more files for each that runs. */
@@ -24,67 +19,27 @@ export interface Selection extends ListFilter {
   readonly all?: boolean | undefined
 }
 
+/** `Host.list` by itself: `vps list` is to answer before all that a `Host` can do would be loaded. @throws VpsError BAD_HOST_CONFIG (exit 2) */
+export async function listServers(filter: ListFilter = {}): Promise<ServerView[]> {
+  const paths = hostPaths()
+  await readHostConfig(paths)
+  return await list(paths, filter)
+}
+
 /** Views of the servers, sorted by name: a few small files each, milliseconds for a thousand. */
 export async function list(paths: HostPaths, filter: ListFilter = {}): Promise<ServerView[]> {
-  const {names, pressure} = filter
+  const {names, pressure = false} = filter
   const known = serverNames(paths)
   const wanted = names === undefined ? known : namesOf(names, known)
   const summaries = await readSummaries(paths, wanted)
   const running = new Set(listDirectory(paths.runServers)) // asked once: a thousand missing files are dear
-  const holdings = holdingsByServer(paths)
+  const held = listHeld(paths)
   const views: ServerView[] = []
   for (const [name, summary] of summaries) {
     const run: Run = running.has(name) ? readRun(paths, name) : {kind: 'none'}
-    const view = {
-      ...viewServer(name, summary, run),
-      links: linkViews(paths, name, summary, holdings.get(name)),
-      unenforced: unenforcedKeys(paths, name, run),
-    }
-    if (view.state === 'crashed') views.push(await settledView(paths, name, summary, view))
-    else if (pressure && run.kind === 'alive') views.push({...view, pressure: pressureOf(run.state)})
-    else views.push(view)
+    views.push(await wholeView(paths, name, {summary, run, held: held.get(name)}, pressure))
   }
   return narrows(filter) ? views.filter(view => fits(filter, view)) : views
-}
-
-/**
- * The view of one server, however many there are.
- * @param known its definition as it stands
- */
-export async function viewOne(paths: HostPaths, name: string, known?: Loaded): Promise<ServerView> {
-  const summary = summarise(paths, name, profilesIn(paths.profiles), known)
-  const run = readRun(paths, name)
-  const own = listHoldings(paths).filter(({server}) => server === name)
-  const view = {
-    ...viewServer(name, summary, run),
-    links: linkViews(paths, name, summary, own),
-    unenforced: unenforcedKeys(paths, name, run),
-  }
-  if (view.state === 'crashed') return await settledView(paths, name, summary, view)
-  return run.kind === 'alive' ? {...view, pressure: pressureOf(run.state)} : view
-}
-
-function unenforcedKeys(paths: HostPaths, name: string, run: Run): string[] {
-  return run.kind === 'alive' ? readUnenforced(paths, name).map(({key}) => key) : []
-}
-
-function pressureOf(state: RunState): RecentPressure | null {
-  return recentPressure(readPressures(guestGroup(state)))
-}
-
-/**
- * A supervisor that is gone was lost, and has left its lock file behind, unless its last child is just cleaning up: that
- * one holds the lock, has removed it, or is done by now.
- */
-async function settledView(
-  paths: HostPaths,
-  name: string,
-  summary: Summary,
-  lost: ServerView,
-): Promise<ServerView> {
-  if ((await isRunLocked(paths, name)) === false) return lost
-  const view = viewServer(name, summary, readRun(paths, name))
-  return view.state === 'crashed' ? {...view, state: 'stopping'} : view
 }
 
 /**

@@ -26,17 +26,16 @@ import {
   chooseCpus,
   DEVICES,
   factsFor,
-  readUnenforced,
   sharesWithOthers,
   toUnenforced,
   triedFacts,
 } from './limits.ts'
 import {claimOf, lockSharing, startedDefinition} from './neighbours.ts'
 import {loadValid} from './plan.ts'
-import {type RunState, readText} from './run-state.ts'
+import {guestGroup, type RunState, readText} from './run-state.ts'
 import {settleOthers} from './sharing.ts'
-import {guestGroup} from './stop.ts'
 import type {Context} from './types.ts'
+import {readUnenforced} from './unenforced.ts'
 
 /** limits.undo: there while a live change is under way. */
 interface Journal {

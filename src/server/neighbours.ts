@@ -3,8 +3,7 @@ import {type Definition, storedDefinition} from '../definition/index.ts'
 import {type HostPaths, type Lock, lockFile, type Progress, serverPaths} from '../host/index.ts'
 import {type CpuClaim, readCpuList} from '../resources/index.ts'
 import {listDirectory} from './journal.ts'
-import {readRun, readText} from './run-state.ts'
-import {guestGroup} from './stop.ts'
+import {guestGroup, readRun, readText} from './run-state.ts'
 
 /** A running server, as far as others have to share with it. */
 export interface Neighbour {

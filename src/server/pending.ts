@@ -11,7 +11,7 @@ import {factsFor} from './limits.ts'
 import {presentCpus, whileRunning} from './live.ts'
 import {claimOf, startedDefinition} from './neighbours.ts'
 import type {RunState} from './run-state.ts'
-import {guestGroup} from './stop.ts'
+import {guestGroup} from './run-state.ts'
 import type {Context, Pending} from './types.ts'
 
 /** Where a running server is not what its definition says: keys that wait for a restart, and limits that are not set so. */

@@ -1,8 +1,7 @@
 import type {HostPaths} from '../host/index.ts'
 import {processesIn} from '../resources/index.ts'
 import {readGuestText} from './guest-file.ts'
-import {type RunState, readRun, readText} from './run-state.ts'
-import {guestGroup} from './stop.ts'
+import {guestGroup, type RunState, readRun, readText} from './run-state.ts'
 import type {ProcessRow} from './types.ts'
 
 /** The processes of the servers `names` (those that run), from the cgroups' lists and /proc. */

@@ -6,6 +6,7 @@ import {VpsError} from '../errors.ts'
 import {type HostPaths, type Lock, lockFile, pause, serverPaths} from '../host/index.ts'
 import {showImage} from '../image/index.ts'
 import {listDirectory} from './journal.ts'
+import {requireServer} from './known.ts'
 import {loadValid} from './plan.ts'
 import {
   answerCall,
@@ -20,7 +21,7 @@ import {
 } from './provision/index.ts'
 import {readRecord} from './record.ts'
 import {readRun} from './run-state.ts'
-import {openSession, requireServer, wrongState} from './session.ts'
+import {openSession, wrongState} from './session.ts'
 import type {Context} from './types.ts'
 
 export interface ProvisionOptions {

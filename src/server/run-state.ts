@@ -79,6 +79,21 @@ export function parseRunState(text: string): RunState | undefined {
   }
 }
 
+/** Where a server's processes are, those of attached commands too; its supervisor is beside it. */
+export function guestGroup({cgroup}: Pick<RunState, 'cgroup'>): string {
+  return `${cgroup}/payload`
+}
+
+/** Whether the server's processes are frozen; a file of the cgroup tells. */
+export function isPaused(state: Pick<RunState, 'cgroup'>): boolean {
+  return readText(`${guestGroup(state)}/cgroup.freeze`)?.trim() === '1'
+}
+
+/** `exited 0 1790000000` without the Unix seconds at its end, and without what the restart policy noted before them. */
+export function withoutTime(exit: string): string {
+  return exit.replace(/( gave-up \d+)? \d{6,}$/, '')
+}
+
 /** Whether process `pid` still is the one that started at `start` (clock ticks since boot), and no zombie. */
 export function isProcess(pid: number, start: string): boolean {
   const fields = readText(`/proc/${pid}/stat`)

@@ -1,7 +1,7 @@
 import {serverName} from '../definition/index.ts'
 import {ExitCode, VpsError} from '../errors.ts'
 import {isPattern, patternExpression} from '../patterns.ts'
-import {noSuchServer} from './session.ts'
+import {noSuchServer} from './known.ts'
 import type {ServerState, ServerView} from './types.ts'
 
 /** Which servers are looked at: those named, or all, and of them those that have everything else that is asked for. */

@@ -8,10 +8,10 @@ import {
   lockServer,
   makeDirectory,
   requirePrivilege,
-  serverPaths,
   throwIfAborted,
 } from '../host/index.ts'
 import {type Journal, journalNames, journalsOf} from './journal.ts'
+import {isServer} from './known.ts'
 import {repairServer} from './repair.ts'
 import type {Context} from './types.ts'
 
@@ -96,25 +96,6 @@ async function prepareTrees({paths}: Context): Promise<void> {
   // Whom a full disk keeps from these does without the log and the history.
   for (const directory of [paths.events, paths.history])
     if (!existsSync(directory)) await makeDirectory(directory, 0o700).catch(() => {})
-}
-
-/** @throws VpsError BAD_NAME (exit 2); NO_SUCH_SERVER (exit 3) when `name` has neither a definition nor storage */
-export function requireServer({paths}: Context, name: string): void {
-  serverName(name) // before it becomes part of a path
-  if (!isServer(paths, name)) throw noSuchServer(name)
-}
-
-/** Whether `name` has a definition or storage. */
-export function isServer(paths: HostPaths, name: string): boolean {
-  const {definition, storage} = serverPaths(paths, name)
-  return existsSync(definition) || existsSync(storage)
-}
-
-export function noSuchServer(name: string): VpsError {
-  return new VpsError('NO_SUCH_SERVER', `there is no server ${name}`, {
-    suggestions: ['see which there are with `vps list`'],
-    exitCode: ExitCode.noSuchServer,
-  })
 }
 
 /** An error of a verb that this state does not allow (exit 4). */

@@ -1,13 +1,13 @@
 import {parseDefinition} from '../definition/index.ts'
 import {IDS_PER_SERVER, serverPaths} from '../host/index.ts'
-import {readUnenforced} from './limits.ts'
+import {noSuchServer} from './known.ts'
 import {list} from './list.ts'
 import {parseOptions} from './parse-options.ts'
 import {pendingChanges} from './pending.ts'
 import {readRecord} from './record.ts'
 import {readRun, readText} from './run-state.ts'
-import {noSuchServer} from './session.ts'
 import type {Context, ServerDetails} from './types.ts'
+import {readUnenforced} from './unenforced.ts'
 import {isoTime} from './view.ts'
 
 /** All that is known about the server `name`. */

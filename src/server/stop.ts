@@ -1,5 +1,4 @@
 import {closeSync} from 'node:fs'
-import {join} from 'node:path'
 import {type Definition, loadDefinition} from '../definition/index.ts'
 import {VpsError} from '../errors.ts'
 import {errno, exists, serverPaths, throwIfAborted} from '../host/index.ts'
@@ -8,7 +7,7 @@ import {freezeCgroup} from '../resources/index.ts'
 import {request} from './control.ts'
 import {runHook} from './hooks.ts'
 import {noteLoss, removeRun} from './remains.ts'
-import {isProcess, type RunState, readRun, readText} from './run-state.ts'
+import {guestGroup, isProcess, type RunState, readRun, readText, withoutTime} from './run-state.ts'
 import {wrongState} from './session.ts'
 import type {Context, HookFailure, StopReport} from './types.ts'
 import {noteDown} from './wanted.ts'
@@ -107,11 +106,6 @@ async function thaw(state: RunState): Promise<void> {
   if (await exists(group)) await freezeCgroup(group, false)
 }
 
-/** Where a server's processes are, those of attached commands too; its supervisor is beside it. */
-export function guestGroup({cgroup}: Pick<RunState, 'cgroup'>): string {
-  return join(cgroup, 'payload')
-}
-
 function isGone(error: unknown, state: RunState): boolean {
   const lost = error instanceof VpsError || errno(error) !== undefined
   return lost && !isProcess(state.supervisor, state.supervisorStart)
@@ -132,11 +126,6 @@ async function foundExit(context: Context, name: string, before: string | undefi
 
 function exitText({paths}: Context, name: string): string | undefined {
   return readText(serverPaths(paths, name).exit)?.trim()
-}
-
-/** `exited 0 1790000000` without the Unix seconds at its end, and without what the restart policy noted before them. */
-export function withoutTime(exit: string): string {
-  return exit.replace(/( gave-up \d+)? \d{6,}$/, '')
 }
 
 /** Undefined when nobody can read it: a definition that was removed or broken shall not keep its server running. */

@@ -1,16 +1,7 @@
 import {readFileSync, statSync} from 'node:fs'
-import {basename, join} from 'node:path'
-import {
-  type Definition,
-  type Loaded,
-  type ProfileLookup,
-  parseDefinition,
-  profileFile,
-  profilesIn,
-} from '../definition/index.ts'
+import {join} from 'node:path'
+import {profileFile} from '../definition/index.ts'
 import {type HostPaths, makeDirectory, serverPaths, writeFileAtomic} from '../host/index.ts'
-import {readRecord} from './record.ts'
-import {readText} from './run-state.ts'
 
 /** What lists show of a definition and a record. */
 export interface Summary {
@@ -64,36 +55,28 @@ export async function readSummaries(
 ): Promise<Map<string, Summary>> {
   const file = join(paths.cache, 'summaries.json')
   const cached = readCache(file)
-  const entries = new Map<string, Entry>()
   const files = new FileVersions(paths)
-  let fresh = 0
-  for (const name of names) {
+  const stale = names.filter(name => {
     const known = cached.get(name)
-    if (known && known.key === files.key(name, known.summary.profiles)) entries.set(name, known)
-    else {
-      entries.set(name, freshEntry(paths, name, files))
-      fresh++
-    }
+    return known === undefined || known.key !== files.key(name, known.summary.profiles)
+  })
+  const fresh = stale.length === 0 ? new Map<string, Entry>() : await freshEntries(paths, stale, files)
+  if (fresh.size > 0) await writeCache(file, new Map([...cached, ...fresh]), paths)
+  const summaries = new Map<string, Summary>()
+  for (const name of names) {
+    const entry = fresh.get(name) ?? cached.get(name)
+    if (entry !== undefined) summaries.set(name, entry.summary)
   }
-  if (fresh > 0) await writeCache(file, new Map([...cached, ...entries]), paths)
-  return new Map([...entries].map(([name, {summary}]) => [name, summary]))
+  return summaries
 }
 
 /** The versions of the files that summaries come from. Profiles, which many servers share, are looked at once. */
 class FileVersions {
   readonly #paths: HostPaths
   readonly #profiles = new Map<string, string>()
-  /** Finds a profile, its version noted before it is read: a change meanwhile makes a summary stale, never wrong. */
-  readonly lookup: ProfileLookup
 
   constructor(paths: HostPaths) {
     this.#paths = paths
-    const inner = profilesIn(paths.profiles)
-    const noting = (name: string) => {
-      this.#profile(name)
-      return inner(name)
-    }
-    this.lookup = Object.assign(noting, inner)
   }
 
   key(name: string, profiles: readonly string[]): string {
@@ -101,101 +84,43 @@ class FileVersions {
   }
 
   profilesKey(profiles: readonly string[]): string {
-    return profiles.map(profile => `/${this.#profile(profile)}`).join('')
+    return profiles.map(profile => `/${this.profile(profile)}`).join('')
   }
 
   /** Not the directory that they are in: its time changes whenever the supervisor replaces the ledger beside them. */
   ownKey(name: string): string {
     const {definition, record, exit} = serverPaths(this.#paths, name)
-    return [definition, record, exit].map(fileVersion).join('/')
+    return `${fileVersion(definition)}/${fileVersion(record)}/${fileVersion(exit)}`
   }
 
-  #profile(name: string): string {
+  profile(name: string): string {
     const version = this.#profiles.get(name) ?? fileVersion(profileFile(this.#paths.profiles, name))
     this.#profiles.set(name, version)
     return version
   }
 }
 
-function freshEntry(paths: HostPaths, name: string, files: FileVersions): Entry {
-  const own = files.ownKey(name)
-  const summary = summarise(paths, name, files.lookup)
-  return {key: own + files.profilesKey(summary.profiles), summary}
+/** What understands definitions is loaded only now: mostly there is nothing to understand. */
+async function freshEntries(
+  paths: HostPaths,
+  names: readonly string[],
+  files: FileVersions,
+): Promise<Map<string, Entry>> {
+  const {summariser} = await import('./summarise.ts')
+  // The version of a profile is noted before it is read: a change meanwhile makes a summary stale, never wrong.
+  const summarise = summariser(paths, profile => files.profile(profile))
+  const entries = new Map<string, Entry>()
+  for (const name of names) {
+    const own = files.ownKey(name)
+    const summary = summarise(name)
+    entries.set(name, {key: own + files.profilesKey(summary.profiles), summary})
+  }
+  return entries
 }
 
 function fileVersion(path: string): string {
   const found = statSync(path, {throwIfNoEntry: false})
   return found === undefined ? '-' : `${found.ino} ${found.size} ${found.mtimeMs}`
-}
-
-/** @param known the definition, if it was read already */
-export function summarise(
-  paths: HostPaths,
-  name: string,
-  lookup: ProfileLookup,
-  known?: Pick<Loaded, 'definition' | 'problems'>,
-): Summary {
-  const {definition: file, exit: exitFile} = serverPaths(paths, name)
-  const record = readRecord(paths, name)
-  const {image = null, fleet = null, slot = null} = record ?? {}
-  const exit = readText(exitFile)?.trim() || null
-  const text = known === undefined ? readText(file) : ''
-  if (text === undefined)
-    return {...NOTHING, slot, image, fleet, exit, problem: `its definition is missing: ${file}`}
-  const {definition, problems} = known ?? parseDefinition(text, {file, name, profiles: lookup})
-  const profiles = definition.profiles.filter(profile => profile !== '')
-  const error = problems.find(problem => problem.grade === 'error')
-  if (error !== undefined) {
-    const {file: place, line, column} = error.origin
-    const problem = `${basename(place)}:${line}:${column}: ${error.message}`
-    return {...NOTHING, slot, image, fleet, exit, profiles, problem}
-  }
-  const {template, tags, after, autostart, hostname, project, restart} = definition
-  return {
-    template: template.name,
-    tags,
-    autostart: autostart.enabled,
-    delay: autostart.delay,
-    after,
-    restarts: restart.policy !== 'no',
-    hostname,
-    project,
-    links: linkSummaries(definition),
-    profiles,
-    slot,
-    image,
-    fleet,
-    exit,
-    problem: null,
-  }
-}
-
-/** The links of a server, as far as its definition says. */
-export function linkSummaries({network}: Definition): Summary['links'] {
-  if (network.mode !== 'links') return []
-  return network.links.map(({name, mode, addresses}) => ({
-    name,
-    mode,
-    addresses: mode === 'routed' ? [] : addresses,
-  }))
-}
-
-const NOTHING: Summary = {
-  template: null,
-  tags: [],
-  autostart: false,
-  delay: 0,
-  after: [],
-  restarts: false,
-  hostname: null,
-  project: null,
-  links: [],
-  profiles: [],
-  slot: null,
-  image: null,
-  fleet: null,
-  problem: null,
-  exit: null,
 }
 
 function readCache(file: string): Map<string, Entry> {

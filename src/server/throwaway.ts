@@ -4,8 +4,9 @@ import {parseDefinition} from '../definition/index.ts'
 import {type HostPaths, serverPaths} from '../host/index.ts'
 import {destroy} from './destroy.ts'
 import {listDirectory} from './journal.ts'
+import {requireServer} from './known.ts'
 import {isProcess, readText} from './run-state.ts'
-import {openSession, requireServer} from './session.ts'
+import {openSession} from './session.ts'
 import type {Context} from './types.ts'
 
 /*

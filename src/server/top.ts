@@ -10,9 +10,8 @@ import {
 } from '../resources/index.ts'
 import {listDirectory} from './journal.ts'
 import {type ListFilter, resolveNames} from './list.ts'
-import {readRun} from './run-state.ts'
+import {guestGroup, readRun} from './run-state.ts'
 import {narrows} from './select.ts'
-import {guestGroup} from './stop.ts'
 import {isoTime} from './view.ts'
 
 /** One running server, as it was between two looks. `null`: this host can't tell (no such controller). */

@@ -18,8 +18,7 @@ import {
 } from '../resources/index.ts'
 import {request} from './control.ts'
 import {type ListFilter, list, resolveNames, type Selection} from './list.ts'
-import {readRun, readText} from './run-state.ts'
-import {guestGroup} from './stop.ts'
+import {guestGroup, readRun, readText} from './run-state.ts'
 import type {Context, ServerState} from './types.ts'
 import {isoTime} from './view.ts'
 

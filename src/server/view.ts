@@ -1,6 +1,5 @@
-import {isPaused} from './freeze.ts'
 import type {Run} from './run-state.ts'
-import {withoutTime} from './stop.ts'
+import {isPaused, withoutTime} from './run-state.ts'
 import type {Summary} from './summaries.ts'
 import type {ServerState, ServerView} from './types.ts'
 

@@ -4,10 +4,9 @@ import {ExitCode, VpsError} from '../errors.ts'
 import {aborted, errno, serverPaths, throwIfAborted, Watch, type Watched} from '../host/index.ts'
 import {pidfdOpen, pidfdWait} from '../native/index.ts'
 import {formatDuration} from '../units.ts'
-import {isPaused} from './freeze.ts'
-import {isProcess, type Run, type RunState, readRun} from './run-state.ts'
-import {isServer, noSuchServer, wrongState} from './session.ts'
-import {guestGroup} from './stop.ts'
+import {isServer, noSuchServer} from './known.ts'
+import {guestGroup, isPaused, isProcess, type Run, type RunState, readRun} from './run-state.ts'
+import {wrongState} from './session.ts'
 import type {Context} from './types.ts'
 
 /**

@@ -27,5 +27,15 @@ export async function write(chunk: string | Uint8Array): Promise<boolean> {
 
 /** One JSON value, indented, as the whole answer of a command. */
 export function toJson(value: unknown): string {
-  return `${JSON.stringify(value, (_key, item: unknown) => (typeof item === 'bigint' ? Number(item) : item), 2)}\n`
+  return `${stringify(value)}\n`
+}
+
+/** Few answers have numbers that JSON knows no type for, and to ask for each value takes as long as all the rest. */
+function stringify(value: unknown): string {
+  try {
+    return JSON.stringify(value, undefined, 2)
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error
+    return JSON.stringify(value, (_key, item: unknown) => (typeof item === 'bigint' ? Number(item) : item), 2)
+  }
 }

@@ -1,5 +1,5 @@
 import {readFileSync} from 'node:fs'
-import {mkdir, mkdtemp, rm, writeFile} from 'node:fs/promises'
+import {mkdir, mkdtemp, rm, symlink, writeFile} from 'node:fs/promises'
 import {tmpdir} from 'node:os'
 import {join} from 'node:path'
 import process from 'node:process'
@@ -101,6 +101,27 @@ describe('states', () => {
     await run('web1')
     expect(await host.list()).toMatchObject([
       {state: 'running', ready: true, pid: process.pid, restarts: 2, since: '2026-09-21T14:13:20.000Z'},
+    ])
+  })
+
+  test('addresses are told by link, IPv4 first, by number', async () => {
+    await define('web1', 'network: {links: [{name: eth0}, {name: eth1}]}\n')
+    await mkdir(paths.addresses, {recursive: true})
+    const held = [
+      'fd00::10 eth0',
+      'fd00::9 eth0',
+      '10.0.0.10 eth0',
+      '10.0.0.9 eth0',
+      'fd01::_64 eth1',
+      '.10.0.0.8 eth1',
+    ]
+    for (const [address, link] of held.map(text => text.split(' ')))
+      await symlink(`web1 ${link}`, join(paths.addresses, address ?? ''))
+    await symlink('web2 eth0', join(paths.addresses, '10.0.0.7'))
+    const [web1] = await host.list()
+    expect(web1?.links.map(({name, addresses}) => [name, ...addresses])).toEqual([
+      ['eth0', '10.0.0.9', '10.0.0.10', 'fd00::9', 'fd00::10'],
+      ['eth1', 'fd01::/64'],
     ])
   })
 

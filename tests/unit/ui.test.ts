@@ -20,8 +20,14 @@ import {
   since,
   splitWords,
   table,
+  toJson,
   wrap,
 } from '../../src/ui/index.ts'
+
+test('an answer in JSON may have numbers that JSON has no type for', () => {
+  expect(toJson({bytes: [1n, 2]})).toBe('{\n  "bytes": [\n    1,\n    2\n  ]\n}\n')
+  expect(toJson([])).toBe('[]\n')
+})
 
 describe('errors', () => {
   const fault = new Error("ENOENT: no such file or directory, open '/srv/data'")

@@ -14,8 +14,8 @@ import {
   readGroup,
   readMonth,
   readPressures,
+  readRecentPressure,
   readRefusals,
-  recentPressure,
   resourceUses,
   type Sample,
   takeSample,
@@ -209,7 +209,8 @@ test('huge pages are called as cgroup files call them', async () => {
 
 describe('pressure', () => {
   test('of each resource, as far as the kernel tells', async () => {
-    const pressures = readPressures(await files(GROUP))
+    const group = await files(GROUP)
+    const pressures = readPressures(group)
     expect(pressures).toEqual({
       cpu: {
         some: {avg10: 1.5, avg60: 0.3, avg300: 0.01, totalUsec: 12_345},
@@ -218,12 +219,12 @@ describe('pressure', () => {
       memory: {some: {avg10: 0, avg60: 0, avg300: 0, totalUsec: 0}, full: null},
       io: null,
     })
-    expect(recentPressure(pressures)).toEqual({cpu: 1.5, memory: 0, io: null})
+    expect(readRecentPressure(group)).toEqual({cpu: 1.5, memory: 0, io: null})
   })
 
   test('of none, where the kernel has no PSI', () => {
     expect(readPressures(scratch)).toBeNull()
-    expect(recentPressure(null)).toBeNull()
+    expect(readRecentPressure(scratch)).toBeNull()
     expect(parsePressure('')).toBeNull()
   })
 })

@@ -13,7 +13,7 @@ export {
   type Pressures,
   type RecentPressure,
   readPressures,
-  recentPressure,
+  readRecentPressure,
   type Stall,
 } from './pressure.ts'
 export {type GroupReading, readGroup} from './reading.ts'

@@ -35,15 +35,17 @@ export function readPressures(group: string): Pressures | null {
   return found.cpu === null && found.memory === null && found.io === null ? null : found
 }
 
-export function recentPressure(pressures: Pressures | null): RecentPressure | null {
-  if (pressures === null) return null
-  const {cpu, memory, io} = pressures
-  return {
-    cpu: cpu?.some.avg10 ?? null,
-    memory: memory?.some.avg10 ?? null,
-    io: io?.some.avg10 ?? null,
+/** For lists of many groups: looks no further than for that. @returns `null` where this kernel tells none */
+export function readRecentPressure(group: string): RecentPressure | null {
+  const of = (resource: string) => {
+    const [, avg10] = RECENT.exec(readIfThere(`${group}/${resource}.pressure`) ?? '') ?? []
+    return avg10 === undefined ? null : Number(avg10)
   }
+  const found = {cpu: of('cpu'), memory: of('memory'), io: of('io')}
+  return found.cpu === null && found.memory === null && found.io === null ? null : found
 }
+
+const RECENT = /^some avg10=([0-9.]+)/
 
 /** Reads `some avg10=0.00 avg60=0.00 avg300=0.00 total=0` and the like for `full`. */
 export function parsePressure(text: string): Pressure | null {

@@ -1,6 +1,6 @@
 import {type Bound, parseBound, parseFlat, parseIoDevices, parseKeyed, parseQuota} from './cgroup-text.ts'
 import {readIfThere} from './files.ts'
-import {type RecentPressure, readPressures, recentPressure} from './pressure.ts'
+import {type RecentPressure, readRecentPressure} from './pressure.ts'
 
 /** One look at a running server: what `vps top` compares with the next. */
 export interface Sample {
@@ -43,7 +43,7 @@ export function takeSample(group: string, at = performance.now()): Sample {
     pidsLimit: parseBound(text('pids.max')),
     ioReadBytes: sum('rbytes'),
     ioWriteBytes: sum('wbytes'),
-    pressure: recentPressure(readPressures(group)),
+    pressure: readRecentPressure(group),
   }
 }
 

@@ -3,27 +3,16 @@
  */
 import type {HostConfig, HostPaths} from '../../host/index.ts'
 import {contains, formatRange, parseRange, sizeOf} from '../../ip.ts'
-import {type Holding, hostInterface, listHoldings} from '../../network/index.ts'
+import {type Held, type Holding, hostInterface, listHoldings} from '../../network/index.ts'
 import type {Summary} from '../summaries.ts'
 import type {LinkView, NetworkAddress, NetworkPool} from '../types.ts'
-
-/** Holdings by server, read once for a whole list. */
-export function holdingsByServer(paths: HostPaths): Map<string, Holding[]> {
-  const found = new Map<string, Holding[]>()
-  for (const holding of sorted(listHoldings(paths))) {
-    const own = found.get(holding.server)
-    if (own === undefined) found.set(holding.server, [holding])
-    else own.push(holding)
-  }
-  return found
-}
 
 /** The links that a server has, or is to have at its next start. */
 export function linkViews(
   paths: HostPaths,
   name: string,
   {links, slot}: Pick<Summary, 'links' | 'slot'>,
-  holdings: readonly Holding[] = [],
+  held: readonly Held[] = [],
 ): LinkView[] {
   if (links.length === 0) return []
   return links.map(({name: link, mode, addresses}, index) => ({
@@ -33,10 +22,7 @@ export function linkViews(
       slot === null || mode === 'macvlan' || mode === 'physical'
         ? null
         : hostInterface(paths, {name, slot}, index),
-    addresses: [
-      ...holdings.filter(held => held.link === link).map(({range}) => formatRange(range)),
-      ...addresses,
-    ],
+    addresses: [...held.filter(one => one.link === link).map(({text}) => text), ...addresses],
   }))
 }
 
