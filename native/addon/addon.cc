@@ -4,6 +4,7 @@
 #include "failure.h"
 #include "flock.h"
 #include "launch.h"
+#include "layer.h"
 #include "memfd.h"
 #include "pidfd.h"
 #include "tree.h"
@@ -26,6 +27,7 @@ static Napi::Object init(Napi::Env env, Napi::Object exports)
         exports.Set("treeWrite", Napi::Function::New(env, vps::tree_write));
         exports.Set("treeLink", Napi::Function::New(env, vps::tree_link));
         exports.Set("treeDirectory", Napi::Function::New(env, vps::tree_directory));
+        exports.Set("layerFill", Napi::Function::New(env, vps::layer_fill));
         return exports;
 }
 

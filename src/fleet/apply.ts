@@ -44,7 +44,7 @@ export async function applyFleet(
   const {signal, wait} = options
   await using _lock = await lockApply({...context, signal}, fleet.name, wait !== false)
   await repairGone(context)
-  await removeTemporaries(context.paths.fleets)
+  removeTemporaries(context.paths.fleets)
   const run = new Run(context, options)
   await run.finishTakingBack(fleet.name)
   const planned = await planFleet(context, fleet, options)

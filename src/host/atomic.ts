@@ -1,8 +1,24 @@
 import {randomBytes} from 'node:crypto'
-import {closeSync, fchmodSync, mkdirSync, openSync, renameSync, statSync, writeFileSync} from 'node:fs'
-import {type FileHandle, open, readdir, rename, rm} from 'node:fs/promises'
+import {
+  closeSync,
+  fchmodSync,
+  fsync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
+import {rm} from 'node:fs/promises'
 import {basename, dirname, join} from 'node:path'
-import {errno, ifMissing, writeError} from './errno.ts'
+import {promisify} from 'node:util'
+import {errno, writeError} from './errno.ts'
+import {Fresh} from './fresh.ts'
+
+/** What waits for the disk is for another thread; what does not is over sooner than that would be awake. */
+const flush = promisify(fsync)
 
 /** Temporary files of `writeFileAtomic` look like `.NAME.XXXXXXXX.tmp`. */
 const TEMPORARY = /^\..+\.[0-9a-f]{8}\.tmp$/
@@ -29,19 +45,15 @@ export async function writeFileAtomic(
   const directory = dirname(path)
   const temporary = join(directory, `.${basename(path)}.${randomBytes(4).toString('hex')}.tmp`)
   try {
-    if (sync === false) replaceNow(path, temporary, data, mode)
-    else {
-      const file = await open(temporary, 'wx', mode)
-      try {
-        await file.chmod(mode) // whatever the caller's umask is
-        await file.writeFile(data)
-        await file.sync()
-      } finally {
-        await file.close()
-      }
-      await rename(temporary, path)
-      if (sync === true) await syncDirectory(directory)
+    const file = openSync(temporary, 'wx', mode)
+    try {
+      fill(file, data, mode)
+      if (sync !== false) await flush(file)
+    } finally {
+      closeSync(file)
     }
+    renameSync(temporary, path)
+    if (sync === true) await syncDirectory(directory)
   } catch (error) {
     await rm(temporary, {force: true}).catch(() => {}) // the first error is the one to tell
     throw await writeError(path, error)
@@ -57,16 +69,9 @@ export async function writeDefinition(
   await writeFileAtomic(path, text, {...options, mode: 0o600})
 }
 
-/** What waits for no disk is over sooner than a thread of the pool would be awake. */
-function replaceNow(path: string, temporary: string, data: string | Uint8Array, mode: number): void {
-  const file = openSync(temporary, 'wx', mode)
-  try {
-    fchmodSync(file, mode)
-    writeFileSync(file, data)
-  } finally {
-    closeSync(file)
-  }
-  renameSync(temporary, path)
+function fill(file: number, data: string | Uint8Array, mode: number): void {
+  fchmodSync(file, mode) // whatever the caller's umask is
+  writeFileSync(file, data)
 }
 
 /**
@@ -80,14 +85,13 @@ export async function writeNewFile(
   mode: number,
 ): Promise<{readonly flushed: Promise<void>}> {
   try {
-    const file = await open(path, 'wx', mode)
+    const file = openSync(path, 'wx', mode)
     let flushed: Promise<void> | undefined
     try {
-      await file.chmod(mode)
-      await file.writeFile(data)
+      fill(file, data, mode)
       flushed = flushAndClose(file, path)
     } finally {
-      if (flushed === undefined) await file.close()
+      if (flushed === undefined) closeSync(file)
     }
     flushed.catch(() => {}) // whoever awaits it is told
     return {flushed}
@@ -96,13 +100,13 @@ export async function writeNewFile(
   }
 }
 
-async function flushAndClose(file: FileHandle, path: string): Promise<void> {
+async function flushAndClose(file: number, path: string): Promise<void> {
   try {
-    await file.sync()
+    await flush(file)
   } catch (error) {
     throw await writeError(path, error)
   } finally {
-    await file.close()
+    closeSync(file)
   }
 }
 
@@ -139,20 +143,20 @@ function begin(directory: string): Promise<void> {
 }
 
 async function flushDirectory(directory: string): Promise<void> {
-  const handle = await open(directory, 'r')
+  const file = openSync(directory, 'r')
   try {
-    await handle.sync()
+    await flush(file)
   } catch (error) {
     if (errno(error) !== 'EINVAL') throw error // a file system without fsync of directories
   } finally {
-    await handle.close()
+    closeSync(file)
   }
 }
 
 /** rename(2), durable on both sides. */
 export async function renameDurable(from: string, to: string): Promise<void> {
   try {
-    await rename(from, to)
+    renameSync(from, to)
     await syncDirectory(dirname(to))
     if (dirname(from) !== dirname(to)) await syncDirectory(dirname(from))
   } catch (error) {
@@ -179,12 +183,37 @@ export async function removeTree(path: string): Promise<void> {
   await rm(path, {recursive: true, force: true, maxRetries: 3, retryDelay: 20})
 }
 
-/** Removes temporary files that a crash left in `directory`, of the file `name` only when given. Returns their names. */
-export async function removeTemporaries(directory: string, name?: string): Promise<string[]> {
-  const entries = await ifMissing(readdir(directory), [])
-  const stale = entries.filter(
-    entry => TEMPORARY.test(entry) && (name === undefined || entry.slice(1, -13) === name),
+/** Names in directories, as they were a moment ago. */
+const listed = new Fresh<readonly string[]>()
+
+/** Removes temporary files that a crash left in `directory`. Returns their names. */
+export function removeTemporaries(directory: string): string[] {
+  return removeStale(directory, namesIn(directory))
+}
+
+/**
+ * Removes those of the file `name`, which nobody else writes now. In a directory that all servers have something in: a program that changes
+ * many of them looks at it now and then, and may leave what another left in the same moment to the next one.
+ */
+export function removeTemporariesOf(directory: string, name: string): void {
+  const names = listed.get(directory, () => namesIn(directory).filter(entry => TEMPORARY.test(entry)))
+  removeStale(
+    directory,
+    names.filter(entry => entry.slice(1, -13) === name),
   )
-  for (const entry of stale) await rm(join(directory, entry), {force: true})
+}
+
+function removeStale(directory: string, names: readonly string[]): string[] {
+  const stale = names.filter(entry => TEMPORARY.test(entry))
+  for (const entry of stale) rmSync(join(directory, entry), {force: true})
   return stale
+}
+
+function namesIn(directory: string): string[] {
+  try {
+    return readdirSync(directory)
+  } catch (error) {
+    if (errno(error) === 'ENOENT' || errno(error) === 'ENOTDIR') return []
+    throw error
+  }
 }

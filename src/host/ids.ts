@@ -62,7 +62,7 @@ export async function claimIdSlot(paths: HostPaths, slot: number, owner: string)
 /** False when another has it. */
 async function takeSlot(paths: HostPaths, slot: number, owner: string): Promise<boolean> {
   try {
-    await addLink(paths.ids, String(slot), owner)
+    addLink(paths.ids, String(slot), owner)
     return true
   } catch (error) {
     if (errno(error) === 'EEXIST') return false
@@ -73,7 +73,7 @@ async function takeSlot(paths: HostPaths, slot: number, owner: string): Promise<
 /** Gives `slot` back, if it is still the owner's. Its ids must be in use nowhere. */
 export async function releaseIdSlot(paths: HostPaths, slot: number, owner: string): Promise<void> {
   if (slotOwner(paths, slot) !== owner) return
-  await removeLink(paths.ids, String(slot))
+  removeLink(paths.ids, String(slot))
   await syncDirectory(paths.ids)
 }
 
@@ -95,6 +95,13 @@ export async function renameIdSlot(paths: HostPaths, slot: number, from: string,
 /** The owner of `slot`, or `undefined` when it is free. Synchronous: thousands are read in milliseconds that way. */
 export function slotOwner(paths: HostPaths, slot: number): string | undefined {
   return readLink(join(paths.ids, String(slot)))
+}
+
+/** The slots that `owner` has: one, or none; a crash may have left it more. */
+export function idSlotsOf(paths: HostPaths, owner: string): number[] {
+  return [...readLinks(paths.ids)]
+    .filter(([name, other]) => other === owner && /^\d+$/.test(name))
+    .map(([name]) => Number(name))
 }
 
 /** Every slot that is taken. */

@@ -6,6 +6,7 @@ export {aborted, pause, throwIfAborted} from './abort.ts'
 export {
   makeDirectory,
   removeTemporaries,
+  removeTemporariesOf,
   removeTree,
   renameDurable,
   syncDirectory,
@@ -44,6 +45,7 @@ export {Fresh} from './fresh.ts'
 export {
   claimIdSlot,
   type IdSlot,
+  idSlotsOf,
   listIdSlots,
   releaseIdSlot,
   renameIdSlot,

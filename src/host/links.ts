@@ -2,10 +2,9 @@
  * Directories of symbolic links that are allocations, `ids` and `addresses`: the name is what is taken, the target says by whom. To know
  * who has what means to read every link; a program that makes hundreds of servers knows most of them already.
  */
-import {readdirSync, readlinkSync, statSync} from 'node:fs'
-import {symlink, unlink} from 'node:fs/promises'
+import {readdirSync, readlinkSync, rmSync, statSync, symlinkSync} from 'node:fs'
 import {join} from 'node:path'
-import {errno, ifMissing} from './errno.ts'
+import {errno} from './errno.ts'
 
 /** By name, what each link says. */
 export type Links = ReadonlyMap<string, string>
@@ -26,7 +25,6 @@ const known = new Map<string, Known>()
 export function readLinks(directory: string): Links {
   const last = known.get(directory)
   const isYoung = last !== undefined && performance.now() < last.until
-  if (isYoung && changing.has(directory)) return last.links // but for the change, which is nobody's yet
   const stamp = stampOf(directory)
   if (isYoung && last.stamp === stamp) return last.links
   const links = new Map<string, string>()
@@ -44,15 +42,15 @@ export function forgetLinks(directory: string): void {
 }
 
 /** symlink(2) of a new name. @throws EEXIST, as it is the allocation */
-export async function addLink(directory: string, name: string, target: string): Promise<void> {
-  const add = async () => await symlink(target, join(directory, name))
-  await change(directory, add, links => links.set(name, target))
+export function addLink(directory: string, name: string, target: string): void {
+  const add = () => symlinkSync(target, join(directory, name))
+  change(directory, add, links => links.set(name, target))
 }
 
 /** unlink(2); a missing one is fine. */
-export async function removeLink(directory: string, name: string): Promise<void> {
-  const remove = async () => await ifMissing(unlink(join(directory, name)), undefined)
-  await change(directory, remove, links => links.delete(name))
+export function removeLink(directory: string, name: string): void {
+  const remove = () => rmSync(join(directory, name), {force: true})
+  change(directory, remove, links => links.delete(name))
 }
 
 /** What one link says; `undefined` when it is missing or no symbolic link. */
@@ -65,43 +63,13 @@ export function readLink(path: string): string | undefined {
   }
 }
 
-/** Changes of ours in each directory are made one after the other, so that each sees what the one before it did. */
-const changes = new Map<string, Promise<void>>()
-
-/** Where one is being made. */
-const changing = new Set<string>()
-
-async function change(
-  directory: string,
-  act: () => Promise<void>,
-  note: (links: Map<string, string>) => void,
-): Promise<void> {
-  const before = changes.get(directory) ?? Promise.resolve()
-  const own = before.catch(() => {}).then(() => changeNow(directory, act, note))
-  changes.set(directory, own)
-  try {
-    await own
-  } finally {
-    if (changes.get(directory) === own) changes.delete(directory)
-  }
-}
-
 /** What is known stays so, with a change of ours added, if it was true right before that. */
-async function changeNow(
-  directory: string,
-  act: () => Promise<void>,
-  note: (links: Map<string, string>) => void,
-): Promise<void> {
+function change(directory: string, act: () => void, note: (links: Map<string, string>) => void): void {
   const last = known.get(directory)
   const isTrue = last !== undefined && stampOf(directory) === last.stamp
   if (!isTrue) known.delete(directory)
-  changing.add(directory)
-  try {
-    await act()
-  } finally {
-    changing.delete(directory)
-  }
-  if (!isTrue || known.get(directory) !== last) return
+  act()
+  if (!isTrue) return
   note(last.links)
   known.set(directory, {...last, stamp: stampOf(directory)})
 }

@@ -1,6 +1,7 @@
 import {readFileSync} from 'node:fs'
 import process from 'node:process'
 import {ExitCode, VpsError} from '../errors.ts'
+import {Fresh} from './fresh.ts'
 
 /** What this process may do. */
 export interface Privilege {
@@ -37,9 +38,11 @@ export function missingCapabilities(status: string): string[] {
     .map(([name]) => name)
 }
 
+const known = new Fresh<Promise<string | undefined>>()
+
 /** @throws VpsError HOST_CANNOT (exit 5) naming what is missing, when this process can't run servers */
 export async function requirePrivilege(verb: string): Promise<void> {
-  const problem = privilegeProblem(await readPrivilege())
+  const problem = await known.get('', async () => privilegeProblem(await readPrivilege()))
   if (problem !== undefined)
     throw new VpsError('HOST_CANNOT', `cannot ${verb}: ${problem}`, {
       suggestions: ['run it as root of the host, for instance with sudo'],

@@ -1,10 +1,11 @@
 import {createHash} from 'node:crypto'
-import {existsSync, statSync} from 'node:fs'
+import {existsSync, readFileSync, statSync} from 'node:fs'
 import {readdir, readFile, rename} from 'node:fs/promises'
 import {join} from 'node:path'
 import process from 'node:process'
 import {ExitCode, VpsError} from '../errors.ts'
 import {
+  errno,
   type HostPaths,
   ifMissing,
   lockFile,
@@ -55,7 +56,7 @@ interface Planned {
  */
 export async function ensureImage(template: TemplateChoice, options: ImageOptions): Promise<ImageInfo> {
   const planned = await planImage(template, options)
-  return (await readImage(options.paths, planned.id)) ?? (await buildLocked(planned, options, false))
+  return readImage(options.paths, planned.id) ?? (await buildLocked(planned, options, false))
 }
 
 /** Builds the image anew although there is one, for the newest packages. Refused (exit 4) while servers use it. */
@@ -67,13 +68,13 @@ export async function buildImage(template: TemplateChoice, options: ImageOptions
 /** All images, by id. */
 export async function listImages(paths: HostPaths): Promise<ImageInfo[]> {
   const names = (await ifMissing(readdir(paths.images), [])).filter(name => !name.startsWith('.')).sort()
-  const images = await Promise.all(names.map(name => readImage(paths, name)))
+  const images = names.map(name => readImage(paths, name))
   return images.filter(image => image !== undefined)
 }
 
 /** @throws VpsError NO_SUCH_IMAGE */
 export async function showImage(id: string, {paths}: ImageOptions): Promise<ImageInfo> {
-  const image = /^[a-z0-9][a-z0-9-]*$/.test(id) ? await readImage(paths, id) : undefined
+  const image = /^[a-z0-9][a-z0-9-]*$/.test(id) ? readImage(paths, id) : undefined
   if (image !== undefined) return image
   const known = (await listImages(paths)).map(one => one.id)
   throw new VpsError('NO_SUCH_IMAGE', `there is no image ${JSON.stringify(id)}${didYouMean(id, known)}`, {
@@ -174,12 +175,12 @@ async function buildLocked(planned: Planned, options: ImageOptions, anew: boolea
   await using lock = await lockImage(paths, planned.id, 'build image', options)
   await sweep(paths)
   await sweep(paths, planned.id)
-  const existing = await readImage(paths, planned.id)
+  const existing = readImage(paths, planned.id)
   if (existing !== undefined && !anew) return existing
   if (existing !== undefined) await refuseIfUsed(paths, planned.id)
   await build(planned, options)
   await lock.remove()
-  const image = await readImage(paths, planned.id)
+  const image = readImage(paths, planned.id)
   if (image === undefined)
     throw new VpsError('BUILD_FAILED', `image ${planned.id} is gone right after its build`)
   return image
@@ -288,9 +289,14 @@ async function lockImage(
   return await lockFile(join(paths.locks, `image-${id}.lock`), {verb, progress, signal, what: `image ${id}`})
 }
 
-async function readImage(paths: HostPaths, id: string): Promise<ImageInfo | undefined> {
-  const text = await ifMissing(readFile(imageFile(paths, id), 'utf8'), undefined)
-  if (text === undefined) return undefined
+function readImage(paths: HostPaths, id: string): ImageInfo | undefined {
+  let text: string
+  try {
+    text = readFileSync(imageFile(paths, id), 'utf8')
+  } catch (error) {
+    if (['ENOENT', 'ENOTDIR'].includes(errno(error) ?? '')) return undefined
+    throw error
+  }
   try {
     const stored = JSON.parse(text) as Stored
     return {...stored, rootfs: join(paths.images, id, 'rootfs')}

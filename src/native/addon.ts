@@ -11,6 +11,13 @@ export interface TreeStat {
   readonly names: number
 }
 
+/** Kind, path, mode, uid, gid, content; see native/addon/layer.h. */
+export type NativeEntry =
+  | readonly ['image', string, number, number, number, undefined]
+  | readonly ['directory', string, number, number, number, boolean]
+  | readonly ['file', string, number, number, number, Buffer]
+  | readonly ['link', string, number, number, number, string]
+
 /** What vps.node exports; arguments are checked by this room, the addon only converts them. */
 interface Addon {
   setErrorClass(errorClass: typeof NativeError): void
@@ -45,6 +52,7 @@ interface Addon {
     gid: number,
     own: boolean,
   ): boolean
+  layerFill(image: string, layer: string, entries: readonly NativeEntry[]): Promise<void>
 }
 
 let loaded: Addon | undefined

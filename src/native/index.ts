@@ -10,7 +10,17 @@ import {nativeFile} from './files.ts'
 
 export {NativeError} from './error.ts'
 export {mainProgram, type NativeName, nativeFile, vpsProgram} from './files.ts'
-export {type Ownership, ServerTree, type TreeStat} from './tree.ts'
+export {fillLayer, ImageRoot, type LayerEntry} from './layer.ts'
+export {
+  MOST_BYTES,
+  type Ownership,
+  ServerTree,
+  type Tree,
+  type TreeStat,
+  type TreeType,
+  treeType,
+  type Way,
+} from './tree.ts'
 
 /** Refuses what is not a descriptor or a pid before it reaches C, where NaN would become 0. */
 function natural(value: number, what: string): number {

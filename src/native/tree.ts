@@ -17,7 +17,37 @@ export interface Way {
   readonly links?: boolean
 }
 
+/** The file tree of a server that does not run, for reading it and writing into it. */
+export interface Tree extends AsyncDisposable {
+  /** What stands at `path`, a link itself included; undefined where nothing is. */
+  stat(path: string, way?: Way): TreeStat | undefined
+  /** The type of what stands at `path`. */
+  type(path: string, way?: Way): TreeType | undefined
+  /** A regular file's bytes; undefined where nothing is. @throws NativeError EINVAL for what is no file, EFBIG */
+  read(path: string, way?: Way & {readonly most?: number}): Buffer | undefined
+  /** Where a symbolic link leads; undefined where there is none. */
+  readLink(path: string, way?: Way): string | undefined
+  /** The names in a directory, in no order; undefined where there is none. */
+  list(path: string, way?: Way): string[] | undefined
+  /** Writes a file in one go; what stands there is replaced, and not followed if it is a link. The directory must be there. */
+  write(path: string, bytes: Buffer, owned: Ownership, way?: Way): void
+  /** The same with a symbolic link, owned by root. */
+  link(path: string, target: string, way?: Way): void
+  /**
+   * Makes a directory if it is not there; its parent must be. With `own`, one that is there gets the owner and the mode too.
+   * @returns whether it was made
+   * @throws NativeError ENOTDIR, ELOOP when something else stands there
+   */
+  directory(path: string, owned: Ownership, way?: Way & {readonly own?: boolean}): boolean
+  /** All that was written is there with the end of this. */
+  commit(): Promise<void>
+}
+
+export type TreeType = 'file' | 'directory' | 'link' | 'other'
+
 const LAST_ID = 65_535
+/** A file of accounts is smaller. */
+export const MOST_BYTES = 1024 * 1024
 
 const closed = promisify(close)
 
@@ -28,7 +58,7 @@ const closed = promisify(close)
  *
  * But for the mount and its end the calls are synchronous: each takes microseconds. Failures are NativeErrors with the server's path.
  */
-export class ServerTree implements AsyncDisposable {
+export class ServerTree implements Tree {
   #fd: number
 
   private constructor(fd: number) {
@@ -43,55 +73,38 @@ export class ServerTree implements AsyncDisposable {
     return new ServerTree(await addon().treeOpen(lower.map(plain), plain(upper), plain(work)))
   }
 
-  /** What stands at `path`, a link itself included; undefined where nothing is. */
   stat(path: string, {links = true}: Way = {}): TreeStat | undefined {
     return addon().treeStat(this.#fd, absolute(path), links)
   }
 
-  /** The type of what stands at `path`. */
-  type(path: string, way: Way = {}): 'file' | 'directory' | 'link' | 'other' | undefined {
-    const found = this.stat(path, way)
-    if (found === undefined) return undefined
-    const type = found.mode & constants.S_IFMT
-    if (type === constants.S_IFREG) return 'file'
-    if (type === constants.S_IFDIR) return 'directory'
-    return type === constants.S_IFLNK ? 'link' : 'other'
+  type(path: string, way: Way = {}): TreeType | undefined {
+    return treeType(this.stat(path, way))
   }
 
-  /** A regular file's bytes; undefined where nothing is. @throws NativeError EINVAL for what is no file, EFBIG */
   read(
     path: string,
-    {links = true, most = 1024 * 1024}: Way & {readonly most?: number} = {},
+    {links = true, most = MOST_BYTES}: Way & {readonly most?: number} = {},
   ): Buffer | undefined {
     return addon().treeRead(this.#fd, absolute(path), links, most)
   }
 
-  /** Where a symbolic link leads; undefined where there is none. */
   readLink(path: string, {links = true}: Way = {}): string | undefined {
     return addon().treeReadLink(this.#fd, absolute(path), links)
   }
 
-  /** The names in a directory, in no order; undefined where there is none. */
   list(path: string, {links = true}: Way = {}): string[] | undefined {
     return addon().treeList(this.#fd, absolute(path), links)
   }
 
-  /** Writes a file in one go; what stands there is replaced, and not followed if it is a link. The directory must be there. */
   write(path: string, bytes: Buffer, owned: Ownership, {links = true}: Way = {}): void {
     const {mode, uid, gid} = checked(owned)
     addon().treeWrite(this.#fd, absolute(path), links, bytes, mode, uid, gid)
   }
 
-  /** The same with a symbolic link, owned by root. */
   link(path: string, target: string, {links = true}: Way = {}): void {
     addon().treeLink(this.#fd, absolute(path), links, plain(target), 0, 0)
   }
 
-  /**
-   * Makes a directory if it is not there; its parent must be. With `own`, one that is there gets the owner and the mode too.
-   * @returns whether it was made
-   * @throws NativeError ENOTDIR, ELOOP when something else stands there
-   */
   directory(
     path: string,
     owned: Ownership,
@@ -101,6 +114,9 @@ export class ServerTree implements AsyncDisposable {
     return addon().treeDirectory(this.#fd, absolute(path), links, mode, uid, gid, own)
   }
 
+  /** Nothing waits: each call has written what it says. */
+  async commit(): Promise<void> {}
+
   /** The end of the mount takes milliseconds. With the promise it is over. */
   async [Symbol.asyncDispose](): Promise<void> {
     const fd = this.#fd
@@ -109,17 +125,25 @@ export class ServerTree implements AsyncDisposable {
   }
 }
 
+export function treeType(found: TreeStat | undefined): TreeType | undefined {
+  if (found === undefined) return undefined
+  const type = found.mode & constants.S_IFMT
+  if (type === constants.S_IFREG) return 'file'
+  if (type === constants.S_IFDIR) return 'directory'
+  return type === constants.S_IFLNK ? 'link' : 'other'
+}
+
 function absolute(path: string): string {
   if (!path.startsWith('/')) throw new RangeError(`not an absolute path: ${path}`)
   return plain(path)
 }
 
-function plain(path: string): string {
+export function plain(path: string): string {
   if (path.includes('\0')) throw new RangeError('a path contains a NUL byte')
   return path
 }
 
-function checked(owned: Ownership): Ownership {
+export function checked(owned: Ownership): Ownership {
   const {mode, uid, gid} = owned
   const isId = (id: number): boolean => Number.isInteger(id) && id >= 0 && id <= LAST_ID
   if (!isId(uid) || !isId(gid) || !Number.isInteger(mode) || mode < 0 || mode > 0o7777)

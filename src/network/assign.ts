@@ -230,13 +230,13 @@ function exhausted({name, range}: NamedPool, key: Path): Refusal {
 /** The lowest addresses that nobody has. */
 class Free {
   readonly #blocked: readonly Prefix[]
-  readonly #taken: Set<string>
+  readonly #taken: Readonly<Record<Family, Set<bigint>>> = {4: new Set(), 6: new Set()}
 
   constructor({config, holdings, hostAddresses}: Surroundings, explicit: readonly Prefix[]) {
     const gateway = [config.gateway.ipv4, config.gateway.ipv6].map(rangeOf)
     const held = [...holdings.map(({range}) => range), ...explicit, ...hostAddresses.map(asRange), ...gateway]
     this.#blocked = held.filter(range => !isSingle(range))
-    this.#taken = new Set(held.filter(isSingle).map(keyOf))
+    for (const range of held) if (isSingle(range)) this.#taken[range.family].add(range.value)
   }
 
   next(pool: NamedPool): Prefix | undefined {
@@ -244,12 +244,14 @@ class Free {
     const ends = endsOf(pool.range)
     const blocked = [...this.#blocked, ...pool.exclude]
     const last = lastOf(pool.range).value
+    const taken = this.#taken[family]
     for (let value = firstOf(pool.range).value; value <= last; value++) {
+      if (taken.has(value)) continue // with many servers that is nearly all of them
       const range = asRange({family, value})
       const inside = blocked.find(one => contains(one, range))
       if (inside !== undefined) value = lastOf(inside).value
-      else if (!this.#taken.has(keyOf(range)) && !ends.some(end => isSameAddress(end, range))) {
-        this.#taken.add(keyOf(range))
+      else if (!ends.some(end => isSameAddress(end, range))) {
+        taken.add(value)
         return range
       }
     }
@@ -276,10 +278,6 @@ export function isSameRange(one: Prefix, other: Prefix): boolean {
 
 function asRange({family, value}: Address): Prefix {
   return {family, value, length: BITS[family as Family]}
-}
-
-function keyOf({family, value}: Address): string {
-  return `${family} ${value}`
 }
 
 /** Of a text that was checked when it was read. */

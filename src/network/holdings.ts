@@ -40,24 +40,31 @@ export async function lockAddresses(paths: Paths, verb: string, progress?: Progr
   })
 }
 
-/** What was parsed of the names of links: the same ones are listed again and again. */
-const parsed = new Map<string, Prefix | undefined>()
+interface Parsed {
+  readonly target: string
+  readonly holding: Holding | undefined
+}
+
+/** What was parsed of links, by their names: the same ones are listed again and again. */
+const parsed = new Map<string, Parsed>()
 const MOST_PARSED = 100_000
 
-function parseName(name: string): Prefix | undefined {
-  if (!parsed.has(name)) {
-    if (parsed.size >= MOST_PARSED) parsed.clear()
-    parsed.set(name, parseRange(name.replace('_', '/')))
-  }
-  return parsed.get(name)
+function parseLink(name: string, target: string): Holding | undefined {
+  const known = parsed.get(name)
+  if (known?.target === target) return known.holding
+  if (parsed.size >= MOST_PARSED) parsed.clear()
+  const range = parseRange(name.replace('_', '/'))
+  const holding = range === undefined ? undefined : {range, ...ownerIn(target)}
+  parsed.set(name, {target, holding})
+  return holding
 }
 
 /** Every address that any server has. Synchronous: thousands are read in milliseconds that way. */
 export function listHoldings(paths: Pick<HostPaths, 'addresses'>): Holding[] {
   const holdings: Holding[] = []
   for (const [name, target] of readLinks(paths.addresses)) {
-    const range = parseName(name)
-    if (range !== undefined) holdings.push({range, ...ownerIn(target)})
+    const holding = parseLink(name, target)
+    if (holding !== undefined) holdings.push(holding)
   }
   return holdings
 }
@@ -102,7 +109,7 @@ export async function takeHoldings(paths: Paths, holdings: readonly Holding[]): 
   await makeDirectory(paths.addresses, 0o700)
   for (const {range, server, link} of holdings) {
     try {
-      await addLink(paths.addresses, fileName(range), `${server} ${link}`)
+      addLink(paths.addresses, fileName(range), `${server} ${link}`)
     } catch (error) {
       throw await writeError(pathOf(paths, range), error)
     }
@@ -116,7 +123,7 @@ export async function releaseHoldings(
 ): Promise<void> {
   if (holdings.length === 0) return
   for (const {range, server} of holdings) {
-    if (readOwner(pathOf(paths, range))?.server === server) await removeLink(paths.addresses, fileName(range))
+    if (readOwner(pathOf(paths, range))?.server === server) removeLink(paths.addresses, fileName(range))
   }
   await syncDirectory(paths.addresses)
 }

@@ -3,7 +3,7 @@ import {readFile} from 'node:fs/promises'
 import {join} from 'node:path'
 import type {Definition} from '../definition/index.ts'
 import {VpsError} from '../errors.ts'
-import {type HostPaths, ifMissing, makeDirectory, writeFileAtomic} from '../host/index.ts'
+import {Fresh, type HostPaths, ifMissing, makeDirectory, writeFileAtomic} from '../host/index.ts'
 import {nativeFile} from '../native/index.ts'
 import {seccompRules} from './seccomp.ts'
 
@@ -16,6 +16,13 @@ const COMPILER = 'libseccomp-2.5 binary-tree 2'
  * @throws VpsError SECCOMP_FAILED
  */
 export async function seccompFilter(paths: HostPaths, security: Definition['security']): Promise<string> {
+  const key = JSON.stringify([paths.seccompCache, ...security.allow])
+  return await known.get(key, () => findFilter(paths, security))
+}
+
+const known = new Fresh<Promise<string>>()
+
+async function findFilter(paths: HostPaths, security: Definition['security']): Promise<string> {
   const rules = seccompRules(security)
   const hash = createHash('sha256')
     .update(COMPILER)

@@ -1,11 +1,10 @@
-import {existsSync} from 'node:fs'
+import {existsSync, readFileSync} from 'node:fs'
 import {readFile, rm} from 'node:fs/promises'
 import {dirname, resolve} from 'node:path'
 import {editDefinition, type Loaded, parseDefinition, requireValid} from '../definition/index.ts'
 import {ExitCode, VpsError} from '../errors.ts'
 import {
   type HostPaths,
-  ifMissing,
   releaseIdSlot,
   renameDurable,
   serverPaths,
@@ -87,7 +86,7 @@ export async function create(
     storage: journal,
     image,
     definition: draft.loaded.definition,
-    sync: false,
+    isNew: true,
   })
   if (draft.text !== undefined) {
     undo.defer(async () => await rm(files.definition, {force: true}))
@@ -113,9 +112,7 @@ export async function create(
 
 async function draftDefinition(paths: HostPaths, name: string, source: CreateSource): Promise<Draft> {
   const {definition: target} = serverPaths(paths, name)
-  const present = await ifMissing(readFile(target, 'utf8'), undefined).catch(error => {
-    throw cannotRead(target, error)
-  })
+  const present = presentDefinition(target)
   if (present === undefined) return await newDefinition(paths, name, source)
   if (
     Object.values(source).some(value => value !== undefined && !(Array.isArray(value) && value.length === 0))
@@ -127,6 +124,15 @@ async function draftDefinition(paths: HostPaths, name: string, source: CreateSou
   const loaded = parseDefinition(present, {file: target, name, ...parseOptions(paths)})
   requireValid(loaded)
   return {loaded, text: undefined, directory: dirname(target)}
+}
+
+function presentDefinition(file: string): string | undefined {
+  if (!existsSync(file)) return undefined
+  try {
+    return readFileSync(file, 'utf8')
+  } catch (error) {
+    throw cannotRead(file, error)
+  }
 }
 
 async function newDefinition(paths: HostPaths, name: string, source: CreateSource): Promise<Draft> {

@@ -81,7 +81,7 @@ export function unseenLeftovers(error: unknown): Check {
 /** Repairs every server that has leftovers, each under its lock. Returns their names. */
 export async function repairAll(context: Context): Promise<string[]> {
   const {paths} = context
-  await removeTemporaries(paths.definitions)
+  removeTemporaries(paths.definitions)
   const names = [...new Set((await findOfServers(paths)).map(({name}) => name))].sort()
   for (const name of names) {
     await using _session = await openSession(context, 'repair', name) // repairs it

@@ -3,9 +3,10 @@ import {rm} from 'node:fs/promises'
 import {dirname} from 'node:path'
 import {
   claimIdSlot,
-  listIdSlots,
+  idSlotsOf,
   releaseIdSlot,
   removeTemporaries,
+  removeTemporariesOf,
   removeTree,
   renameDurable,
   renameIdSlot,
@@ -24,19 +25,22 @@ import {cleanRun} from './remains.ts'
 import type {Context} from './types.ts'
 
 /**
- * Finishes or undoes what a crash left of `name`. The caller holds the locks of `name` and of every server that the
+ * Finishes or undoes what a crash left of `name`, as `journals` speak of it. The caller holds the locks of `name` and of every server that the
  * journals tie to it. Idempotent: a crash in here is repaired by the next call. Returns the journals that there were.
  */
-export async function repairServer(context: Context, name: string): Promise<Journal[]> {
-  const journals = journalsOf(context.paths, name)
+export async function repairServer(
+  context: Context,
+  name: string,
+  journals: readonly Journal[] = journalsOf(context.paths, name),
+): Promise<readonly Journal[]> {
   for (const journal of journals) {
     if (journal.kind === 'creating') await repairCreate(context, journal)
     if (journal.kind === 'destroying') await finishDestroy(context, journal)
     if (journal.kind === 'renaming') await repairRename(context, journal)
   }
   const files = serverPaths(context.paths, name)
-  await removeTemporaries(context.paths.definitions, `${name}.yaml`)
-  if (existsSync(files.storage)) await removeTemporaries(files.storage)
+  removeTemporariesOf(context.paths.definitions, `${name}.yaml`)
+  if (existsSync(files.storage)) removeTemporaries(files.storage)
   else await releaseClaims(context, name)
   await cleanRun(context, name)
   return journals
@@ -140,6 +144,5 @@ export async function ensureSlot(
 /** For a server without storage: no slot and no address can be its. */
 async function releaseClaims({paths}: Context, name: string): Promise<void> {
   await releaseAddresses(paths, name)
-  for (const {slot, owner} of await listIdSlots(paths))
-    if (owner === name) await releaseIdSlot(paths, slot, name)
+  for (const slot of idSlotsOf(paths, name)) await releaseIdSlot(paths, slot, name)
 }

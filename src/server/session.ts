@@ -10,7 +10,7 @@ import {
   requirePrivilege,
   throwIfAborted,
 } from '../host/index.ts'
-import {type Journal, journalNames, journalsOf} from './journal.ts'
+import {type Journal, journalNames, readJournals} from './journal.ts'
 import {isServer} from './known.ts'
 import {repairServer} from './repair.ts'
 import type {Context} from './types.ts'
@@ -24,14 +24,18 @@ export async function openSession(context: Context, verb: string, ...names: stri
   throwIfAborted(context.signal, `${verb} ${names.join(' ')}`)
   await requirePrivilege(`${verb} ${names.join(' ')}`)
   await prepareTrees(context)
-  for (;;) {
+  for (let wanted = [...names].sort(); ; ) {
     await using undo = new AsyncDisposableStack()
     const locks = undo.use(new Locks(context.paths))
-    const wanted = withJournals(context, names)
     for (const name of wanted) await locks.take(name, verb, context)
-    // A crash that came to light only now may be about a further server: then lock that too, in order.
-    if (!locks.hold(withJournals(context, names))) continue
-    for (const name of wanted) locks.repaired.push(...(await repairServer(context, name)))
+    // What a crash left may be about a further server: then lock that too, all of them in order.
+    const journals = readJournals(context.paths)
+    wanted = withJournals(journals, names)
+    if (!locks.hold(wanted)) continue
+    for (const name of wanted) {
+      const own = journals.filter(journal => journalNames(journal).includes(name) && existsSync(journal.path))
+      locks.repaired.push(...(await repairServer(context, name, own)))
+    }
     throwIfAborted(context.signal, `${verb} ${names.join(' ')}`)
     await locks.keepOnly(names)
     undo.move()
@@ -79,10 +83,11 @@ class Locks implements Session {
 }
 
 /** `names` and all that an unfinished rename ties to them, sorted. */
-function withJournals({paths}: Context, names: readonly string[]): string[] {
+function withJournals(journals: readonly Journal[], names: readonly string[]): string[] {
   const all = new Set(names)
   for (const name of all)
-    for (const journal of journalsOf(paths, name)) for (const other of journalNames(journal)) all.add(other)
+    for (const tied of journals.map(journalNames))
+      if (tied.includes(name)) for (const other of tied) all.add(other)
   return [...all].sort()
 }
 

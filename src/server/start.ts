@@ -1,5 +1,4 @@
-import {closeSync, existsSync, writeSync} from 'node:fs'
-import {mkdir} from 'node:fs/promises'
+import {closeSync, existsSync, mkdirSync, writeSync} from 'node:fs'
 import type {Definition, Loaded} from '../definition/index.ts'
 import {VpsError} from '../errors.ts'
 import {
@@ -353,7 +352,7 @@ async function prepareRun(
 ): Promise<void> {
   const files = serverPaths(paths, name)
   try {
-    await mkdir(files.run, 0o700)
+    mkdirSync(files.run, 0o700)
   } catch (error) {
     throw await writeError(files.run, error)
   }

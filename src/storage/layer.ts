@@ -1,5 +1,5 @@
 import {execFile} from 'node:child_process'
-import {chmod, mkdir} from 'node:fs/promises'
+import {chmodSync, mkdirSync} from 'node:fs'
 import {dirname} from 'node:path'
 import {promisify} from 'node:util'
 import {VpsError} from '../errors.ts'
@@ -16,10 +16,10 @@ const run = promisify(execFile)
 export async function makeStorage(storage: string): Promise<void> {
   const {upper, work, log} = storagePaths(storage)
   try {
-    await mkdir(storage, 0o700)
-    for (const directory of [dirname(upper), work, log]) await mkdir(directory, 0o700)
-    await mkdir(upper)
-    await chmod(upper, 0o755) // whatever the caller's umask is
+    mkdirSync(storage, 0o700)
+    for (const directory of [dirname(upper), work, log]) mkdirSync(directory, 0o700)
+    mkdirSync(upper)
+    chmodSync(upper, 0o755) // whatever the caller's umask is
   } catch (error) {
     throw await writeError(storage, error)
   }

@@ -1,3 +1,4 @@
+import {existsSync} from 'node:fs'
 import {mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile} from 'node:fs/promises'
 import {tmpdir} from 'node:os'
 import {join} from 'node:path'
@@ -8,6 +9,7 @@ import {
   mountOf,
   parseMounts,
   removeTemporaries,
+  removeTemporariesOf,
   serverPaths,
   writeError,
   writeFileAtomic,
@@ -80,10 +82,11 @@ describe('atomic writes', () => {
       'x.tmp',
     ])
       await writeFile(join(root, name), '')
-    expect(await removeTemporaries(root, 'web1.yaml')).toEqual(['.web1.yaml.0a1b2c3d.tmp'])
-    expect(await removeTemporaries(root)).toEqual(['.web2.yaml.0a1b2c3d.tmp'])
+    removeTemporariesOf(root, 'web1.yaml')
+    expect(existsSync(join(root, '.web1.yaml.0a1b2c3d.tmp'))).toBe(false)
+    expect(removeTemporaries(root)).toEqual(['.web2.yaml.0a1b2c3d.tmp'])
     expect((await readdir(root)).sort()).toEqual(['.hidden', 'web1.yaml', 'x.tmp'])
-    expect(await removeTemporaries(join(root, 'nowhere'))).toEqual([])
+    expect(removeTemporaries(join(root, 'nowhere'))).toEqual([])
   })
 })
 

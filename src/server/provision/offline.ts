@@ -32,8 +32,8 @@ export interface OfflineTarget {
   readonly storage: string
   readonly image: Pick<ImageInfo, 'rootfs' | 'hostTrees'>
   readonly definition: Pick<Definition, 'name' | 'provision'>
-  /** Whether the state is flushed; false where the caller commits the storage directory itself. */
-  readonly sync?: boolean
+  /** The storage is the journal of a server in the making: its layer is still empty, and whoever makes it commits the state, too. */
+  readonly isNew?: boolean
 }
 
 /** Whether a server has anything to be written into its root. */
@@ -51,7 +51,7 @@ export function hasPendingFiles({
  * @throws VpsError CANNOT_PROVISION, NO_SECRET, … naming the step
  */
 export async function provisionFiles(target: OfflineTarget): Promise<GeneratedPassword[]> {
-  const {storage, definition, image, sync = true} = target
+  const {storage, definition, image, isNew = false} = target
   const all = stepsOf(definition.provision)
   const state = readState(storage)
   const pending = pendingSteps(all, state).filter(({place}) => place === 'root')
@@ -60,13 +60,14 @@ export async function provisionFiles(target: OfflineTarget): Promise<GeneratedPa
   const {upper, work} = storagePaths(storage)
   const generated: GeneratedPassword[] = []
   try {
-    await using root = await ServerRoot.open({image, upper, work})
+    await using root = await ServerRoot.open({image, upper, work, isNew})
     seedCloudInit(root, readRecordAt(storage)?.uuid ?? definition.name)
     generated.push(...writeAll({root, provision: definition.provision, pending, sources}))
+    await root.commit()
   } catch (error) {
     throw error instanceof VpsError ? error : await rootError(definition.name, upper, error)
   }
-  await writeState(storage, withDone(state, pending, all), sync)
+  await writeState(storage, withDone(state, pending, all), !isNew)
   return generated
 }
 

@@ -2,7 +2,8 @@ import {readFileSync} from 'node:fs'
 import {dirname} from 'node:path'
 import {VpsError} from '../../errors.ts'
 import {type ImageInfo, resolveInRoot} from '../../image/index.ts'
-import {type Ownership, ServerTree} from '../../native/index.ts'
+import {type Ownership, ServerTree, type Tree} from '../../native/index.ts'
+import {NewLayer} from './new-layer.ts'
 
 const MOST_LINKS = 40
 const PLAIN_DIRECTORY: Ownership = {mode: 0o755, uid: 0, gid: 0}
@@ -11,6 +12,8 @@ export interface RootPlace {
   readonly image: Pick<ImageInfo, 'rootfs' | 'hostTrees'>
   readonly upper: string
   readonly work: string
+  /** Nothing was ever in it. */
+  readonly isNew: boolean
 }
 
 /**
@@ -21,17 +24,20 @@ export interface RootPlace {
  * refused by name. What is left is a path without links, which the kernel is told to take for that.
  */
 export class ServerRoot implements AsyncDisposable {
-  readonly tree: ServerTree
+  readonly tree: Tree
   readonly #image: RootPlace['image']
   readonly #known = new Map<string, string>()
 
-  private constructor(image: RootPlace['image'], tree: ServerTree) {
+  private constructor(image: RootPlace['image'], tree: Tree) {
     this.#image = image
     this.tree = tree
   }
 
-  static async open({image, upper, work}: RootPlace): Promise<ServerRoot> {
-    return new ServerRoot(image, await ServerTree.open([image.rootfs], upper, work))
+  static async open({image, upper, work, isNew}: RootPlace): Promise<ServerRoot> {
+    const tree = isNew
+      ? new NewLayer(image.rootfs, upper)
+      : await ServerTree.open([image.rootfs], upper, work)
+    return new ServerRoot(image, tree)
   }
 
   /** Writes a file in one go; directories on the way are made. */
@@ -78,6 +84,11 @@ export class ServerRoot implements AsyncDisposable {
     if (hostTrees.length > 0 && resolveInRoot(rootfs, path, {trees: hostTrees}).stat !== undefined)
       return true
     return this.tree.stat(path) !== undefined
+  }
+
+  /** With the end of this all that was written is there. */
+  async commit(): Promise<void> {
+    await this.tree.commit()
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
