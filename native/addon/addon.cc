@@ -14,6 +14,7 @@ static Napi::Object init(Napi::Env env, Napi::Object exports)
         exports.Set("setErrorClass", Napi::Function::New(env, vps::set_error_class));
         exports.Set("memfd", Napi::Function::New(env, vps::memfd));
         exports.Set("launch", Napi::Function::New(env, vps::launch));
+        exports.Set("readReport", Napi::Function::New(env, vps::read_report));
         exports.Set("flock", Napi::Function::New(env, vps::flock_file));
         exports.Set("pidfdOpen", Napi::Function::New(env, vps::pidfd_open_process));
         exports.Set("pidfdSignal", Napi::Function::New(env, vps::pidfd_signal_process));

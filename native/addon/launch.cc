@@ -167,7 +167,85 @@ void spawn_on_thread(Napi::Env env, const Napi::Promise::Deferred &deferred,
         }
 }
 
+/* More than any report is. */
+const size_t MOST_REPORT = 1024 * 1024;
+
+struct Reading {
+        std::string text;
+        int error = 0;
+};
+
+/* The supervisor keeps the channel open until the server is up; what its starter waits for is said before. */
+bool has_started(const std::string &text)
+{
+        size_t line = text.compare(0, 8, "started\t") == 0 ? 0 : text.find("\nstarted\t");
+
+        return line != std::string::npos && text.find('\n', line + 1) != std::string::npos;
+}
+
+void read_all(int fd, Reading &reading)
+{
+        char buffer[4096];
+
+        while (!has_started(reading.text)) {
+                ssize_t got = read(fd, buffer, sizeof(buffer));
+
+                if (got < 0 && errno == EINTR)
+                        continue;
+                if (got > 0 && reading.text.size() > MOST_REPORT)
+                        reading.error = EFBIG;
+                if (got < 0)
+                        reading.error = errno;
+                if (got <= 0 || reading.error)
+                        return;
+                reading.text.append(buffer, static_cast<size_t>(got));
+        }
+}
+
+void tell_report(Napi::Env env, const Napi::Promise::Deferred &deferred, const Reading &reading)
+{
+        if (reading.error)
+                deferred.Reject(to_error(env, {reading.error, "read", ""}));
+        else
+                deferred.Resolve(Napi::String::New(env, reading.text));
+}
+
+/* A thread of its own: a report comes in many small pieces, each of which would wake JavaScript, and libuv's
+ * threads are for what ends by itself. */
+void read_on_thread(Napi::Env env, const Napi::Promise::Deferred &deferred, int fd)
+{
+        auto nothing = Napi::Function::New(env, [](const Napi::CallbackInfo &) {});
+        auto done = Napi::ThreadSafeFunction::New(env, nothing, "vps-report", 0, 1);
+        auto work = [fd, done, deferred]() mutable {
+                auto reading = std::make_shared<Reading>();
+
+                read_all(fd, *reading);
+                (void)done.BlockingCall([reading, deferred](Napi::Env env, Napi::Function) {
+                        tell_report(env, deferred, *reading);
+                });
+                (void)done.Release();
+        };
+        try {
+                std::thread(work).detach();
+        } catch (const std::system_error &failed) {
+                Reading none;
+
+                (void)done.Release();
+                none.error = failed.code().value();
+                tell_report(env, deferred, none);
+        }
+}
+
 } // namespace
+
+Napi::Value read_report(const Napi::CallbackInfo &info)
+{
+        Napi::Env env = info.Env();
+        auto deferred = Napi::Promise::Deferred::New(env);
+
+        read_on_thread(env, deferred, info[0].As<Napi::Number>());
+        return deferred.Promise();
+}
 
 Napi::Value launch(const Napi::CallbackInfo &info)
 {

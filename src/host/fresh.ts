@@ -1,5 +1,5 @@
 /** How long a fact of the host is believed. Many servers that are started at once then look for it once. */
-const BELIEVED_MS = 250
+const BELIEVED_MS = 1000
 
 interface Known<Value> {
   readonly value: Value
@@ -8,7 +8,7 @@ interface Known<Value> {
 
 /**
  * Remembers facts of the host that change rarely and by nothing that a verb does, for as long as it takes to start a few servers. A
- * command on its own looks once; a program that starts hundreds looks four times a second.
+ * command on its own looks once; a program that starts hundreds looks once a second.
  */
 export class Fresh<Value> {
   readonly #known = new Map<string, Known<Value>>()

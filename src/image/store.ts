@@ -118,7 +118,7 @@ export async function imageUsers(paths: HostPaths, id: string): Promise<string[]
 }
 
 /** How long a plan is believed. Many servers made at once, of one template, then read the host's facts once. */
-const FRESH_MS = 250
+const FRESH_MS = 1000
 const recent = new Map<string, {readonly planned: Promise<Planned>; readonly until: number}>()
 
 /** What image a template with these parameters leads to; changes nothing. */

@@ -23,6 +23,7 @@ interface Addon {
   setErrorClass(errorClass: typeof NativeError): void
   memfd(name: string, bytes: Buffer): number
   launch(supervisor: string, title: string, words: Buffer): Promise<{pid: number; reportFd: number}>
+  readReport(fd: number): Promise<string>
   flock(fd: number, exclusive: boolean, wait: boolean): Promise<boolean>
   pidfdOpen(pid: number): number
   pidfdSignal(pidfd: number, signal: number): void

@@ -61,6 +61,14 @@ export async function launch(options: LaunchOptions): Promise<Launched> {
 }
 
 /**
+ * All that a report channel says up to the line `started …`, or to its end, in one piece; read by another thread. The caller closes the
+ * descriptor after that, and not before.
+ */
+export function readReportText(fd: number): Promise<string> {
+  return addon().readReport(natural(fd, 'a file descriptor'))
+}
+
+/**
  * flock(2) on an open file, without blocking the event loop.
  * @returns false when it is held elsewhere and `wait` is false
  */

@@ -2,8 +2,7 @@
  * The addresses of one server: found, taken, given back. The truth is in `HostPaths.addresses`; beside the server's record is a copy
  * of its part, so that a start looks at a few files only, however many servers there are.
  */
-import {readFileSync} from 'node:fs'
-import {rm} from 'node:fs/promises'
+import {existsSync, readFileSync, rmSync} from 'node:fs'
 import {networkInterfaces} from 'node:os'
 import {basename} from 'node:path'
 import type {Loaded, Path} from '../definition/index.ts'
@@ -78,7 +77,7 @@ export async function claimAddresses(
     assignment = assignAnew(context, claimant, before)
     refuse(claimant, assignment)
     // Without the copy the next start looks at everything, should we be cut off here.
-    await rm(copy, {force: true})
+    rmSync(copy, {force: true})
     await using undo = new AsyncDisposableStack()
     const {take, move} = assignment
     undo.defer(async () => await releaseHoldings(paths, take))
@@ -165,6 +164,7 @@ function readHostAddresses(): Address[] {
 
 /** `[["eth0", "10.77.0.2"], …]`; `undefined` when there is none, or none that is whole. */
 function readCopy(file: string, server: string): Holding[] | undefined {
+  if (!existsSync(file)) return undefined // a failing read is dearer than a look
   try {
     const value: unknown = JSON.parse(readFileSync(file, 'utf8'))
     if (!Array.isArray(value)) return undefined

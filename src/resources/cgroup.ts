@@ -1,4 +1,5 @@
-import {mkdir, readdir, readFile, rmdir, writeFile} from 'node:fs/promises'
+import {mkdirSync, readFileSync, writeFileSync} from 'node:fs'
+import {readdir, readFile, rmdir, writeFile} from 'node:fs/promises'
 import {join, relative} from 'node:path'
 import {setTimeout as sleep} from 'node:timers/promises'
 import {ExitCode, VpsError} from '../errors.ts'
@@ -17,8 +18,8 @@ export async function prepareParent(
   required: readonly string[] = [],
 ): Promise<void> {
   if (systemd) return // systemd makes the slice, and enables what delegated scopes may have
-  await mkdir(parent, {recursive: true})
-  for (const directory of [mount, parent]) await handDown(directory, required, pure)
+  mkdirSync(parent, {recursive: true})
+  for (const directory of [mount, parent]) handDown(directory, required, pure)
 }
 
 /**
@@ -33,7 +34,7 @@ export async function prepareSlice(
   if (!systemd || ours.length === 0) return
   const below = relative(mount, parent).split('/')
   const slices = below.map((_, index) => join(mount, ...below.slice(0, index + 1)))
-  for (const directory of [mount, ...slices]) await handDown(directory, ours, false)
+  for (const directory of [mount, ...slices]) handDown(directory, ours, false)
 }
 
 const UNKNOWN_TO_SYSTEMD = ['hugetlb', 'rdma', 'misc']
@@ -45,25 +46,28 @@ export async function removeParent({parent, systemd}: CgroupPlace): Promise<void
 
 /** Hands controllers down within a server's own cgroup, after it was started. @throws VpsError HOST_CANNOT (exit 5) */
 export async function handDownTo(cgroup: string, controllers: readonly string[]): Promise<void> {
-  await handDown(cgroup, controllers, false)
+  handDown(cgroup, controllers, false)
 }
 
 /** One controller that is in use elsewhere shall not stop the rest, unless it is required. */
-async function handDown(directory: string, required: readonly string[], all: boolean): Promise<void> {
+function handDown(directory: string, required: readonly string[], all: boolean): void {
+  if (!all && required.length === 0) return
   const file = join(directory, 'cgroup.subtree_control')
-  const present = await words(file)
-  const wanted = all ? [...required, ...(await words(join(directory, 'cgroup.controllers')))] : required
+  const present = words(file)
+  const wanted = all ? [...required, ...words(join(directory, 'cgroup.controllers'))] : required
   for (const name of new Set(wanted.filter(word => !present.includes(word)))) {
     try {
-      await writeFile(file, `+${name}`)
+      writeFileSync(file, `+${name}`)
     } catch (error) {
       if (required.includes(name)) throw cannotHandDown(name, file, error)
     }
   }
 }
 
-async function words(path: string): Promise<string[]> {
-  return (await readFile(path, 'utf8')).split(/\s+/).filter(word => word !== '')
+function words(path: string): string[] {
+  return readFileSync(path, 'utf8')
+    .split(/\s+/)
+    .filter(word => word !== '')
 }
 
 function cannotHandDown(controller: string, file: string, cause: unknown): VpsError {

@@ -1,5 +1,5 @@
-import {Socket} from 'node:net'
-import {linesOf} from './control.ts'
+import {closeSync} from 'node:fs'
+import {readReportText} from '../native/index.ts'
 import type {Phase} from './types.ts'
 
 /*
@@ -37,16 +37,12 @@ export interface Report {
  * fault it is read to its end, which comes when everything is undone.
  */
 export async function readReport(fd: number): Promise<Report> {
-  const socket = new Socket({fd, readable: true, writable: false})
   try {
-    const lines: string[] = []
-    for await (const line of linesOf(socket)) {
-      lines.push(line)
-      if (line.startsWith('started\t')) break
-    }
-    return parseReport(lines)
+    const lines = (await readReportText(fd)).split('\n')
+    const started = lines.findIndex(line => line.startsWith('started\t'))
+    return parseReport(started === -1 ? lines : lines.slice(0, started + 1))
   } finally {
-    socket.destroy()
+    closeSync(fd)
   }
 }
 

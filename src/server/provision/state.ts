@@ -1,4 +1,4 @@
-import {readFileSync} from 'node:fs'
+import {existsSync, readFileSync} from 'node:fs'
 import {join} from 'node:path'
 import type {Definition} from '../../definition/index.ts'
 import {errno, writeFileAtomic} from '../../host/index.ts'
@@ -19,6 +19,7 @@ const NOTHING: ProvisionState = {steps: {}}
 /** A file that is missing or was cut short by a power cut says that nothing is done: then all is done again, which does no harm. */
 export function readState(storage: string): ProvisionState {
   try {
+    if (!existsSync(statePath(storage))) return NOTHING // a failing read is dearer than a look
     const value: unknown = JSON.parse(readFileSync(statePath(storage), 'utf8'))
     return isState(value) ? value : NOTHING
   } catch (error) {
