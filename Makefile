@@ -124,7 +124,8 @@ lint: setup-lint native
 	biome check --error-on-warnings
 	node scripts/check-layers.ts
 	clang-format --dry-run -Werror $(wildcard native/*/*.c native/*/*.h native/*/*/*.c native/*/*/*.h native/*/*.cc bench/*.c)
-	shellcheck bin/vps scripts/install-packages scripts/in-own-namespaces scripts/run-rings scripts/host-parts scripts/demo .ci/run
+	shellcheck bin/vps scripts/install-packages scripts/in-own-namespaces scripts/run-rings scripts/host-parts scripts/demo .ci/run \
+	        bench/peers/in-sealed-world
 	node scripts/build.ts --check
 	node scripts/generate-definition-docs.ts --check
 	node scripts/generate-command-docs.ts --check
