@@ -35,8 +35,8 @@ export interface Pool {
 
 export interface NetworkConfig {
   readonly pools: Readonly<Record<string, Pool>>
-  /** What servers have as gateway: the same for all, an address of the host. */
-  readonly gateway: {readonly ipv4: string; readonly ipv6: string}
+  /** What servers have as gateway, an address of the host: of IPv4 the same for all, of IPv6 each link's own (`null`) or this one. */
+  readonly gateway: {readonly ipv4: string; readonly ipv6: string | null}
   /** Name servers for names of the world; none: those of the host. */
   readonly dns: {readonly upstream: readonly string[]}
   /** Prefixes by the name that their traffic is counted under. */
@@ -48,7 +48,7 @@ export const DEFAULT_NETWORK: NetworkConfig = {
     private: {range: '10.77.0.0/16', exclude: [], masquerade: true, default: true},
     private6: {range: 'fd77:7073:7673::/64', exclude: [], masquerade: true, default: true},
   },
-  gateway: {ipv4: '169.254.0.1', ipv6: 'fe80::1'},
+  gateway: {ipv4: '169.254.0.1', ipv6: null},
   dns: {upstream: []},
   classes: {},
 }
@@ -199,6 +199,7 @@ function poolsApart({pools, gateway}: NetworkConfig, problems: string[]): void {
         )
     }
     for (const [family, text] of Object.entries(gateway)) {
+      if (text === null) continue
       const address = prefixOf(text)
       if (contains(one.range, address) && !one.exclude.some(range => contains(range, address)))
         problems.push(
@@ -210,20 +211,21 @@ function poolsApart({pools, gateway}: NetworkConfig, problems: string[]): void {
 
 function readGateway(value: unknown, problems: string[]): NetworkConfig['gateway'] {
   const {ipv4, ipv6} = DEFAULT_NETWORK.gateway
-  const given = mapOf(value, 'network.gateway', `{ipv4: ${ipv4}, ipv6: ${ipv6}}`, problems)
+  const given = mapOf(value, 'network.gateway', `{ipv4: ${ipv4}, ipv6: fe80::1}`, problems)
   refuseUnknown(given, ['ipv4', 'ipv6'], 'network.gateway.', problems)
   return {
     ipv4: readAddress(given.ipv4 ?? ipv4, 4, 'network.gateway.ipv4', ['link-local'], problems) ?? ipv4,
-    ipv6: readGateway6(given.ipv6 ?? ipv6, problems) ?? ipv6,
+    ipv6: readGateway6(given.ipv6 ?? 'auto', problems) ?? ipv6,
   }
 }
 
-/** It is on every link, so it must be an address that counts on one link only. */
+/** Written, it is on every link, so it must be an address that counts on one link only. */
 function readGateway6(value: unknown, problems: string[]): string | undefined {
   const key = 'network.gateway.ipv6'
+  if (value === 'auto') return undefined
   const text = readAddress(value, 6, key, ['link-local'], problems)
   if (text === undefined || contains(prefixOf('fe80::/64'), prefixOf(text))) return text
-  problems.push(`${key} must be a link-local address such as fe80::1, not ${text}: every link has it`)
+  problems.push(`${key} must be auto, or a link-local address such as fe80::1, not ${text}: it is on links`)
   return undefined
 }
 

@@ -192,10 +192,8 @@ function refusalOf(
   const host = hostAddresses.find(address => contains(range, address))
   if (host !== undefined)
     return refusal(`${formatAddress(host)} is an address of the host itself`, 'take another one, or `auto`')
-  const gateway = [config.gateway.ipv4, config.gateway.ipv6].find(address =>
-    contains(range, rangeOf(address)),
-  )
-  if (gateway !== undefined)
+  const gateway = config.gateway.ipv4 // that of IPv6 is link-local, as no server's address is
+  if (contains(range, rangeOf(gateway)))
     return refusal(`${gateway} is the gateway of all servers`, 'take another one, or `auto`')
   const pool = pools.find(one => contains(one.range, range))
   if (pool === undefined)
@@ -233,8 +231,8 @@ class Free {
   readonly #taken: Readonly<Record<Family, Set<bigint>>> = {4: new Set(), 6: new Set()}
 
   constructor({config, holdings, hostAddresses}: Surroundings, explicit: readonly Prefix[]) {
-    const gateway = [config.gateway.ipv4, config.gateway.ipv6].map(rangeOf)
-    const held = [...holdings.map(({range}) => range), ...explicit, ...hostAddresses.map(asRange), ...gateway]
+    const gateway = rangeOf(config.gateway.ipv4)
+    const held = [...holdings.map(({range}) => range), ...explicit, ...hostAddresses.map(asRange), gateway]
     this.#blocked = held.filter(range => !isSingle(range))
     for (const range of held) if (isSingle(range)) this.#taken[range.family].add(range.value)
   }

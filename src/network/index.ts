@@ -27,6 +27,7 @@ export {
   removeCommon,
 } from './common.ts'
 export {isForwarding} from './forwarding.ts'
+export {gatewaysIn} from './gateway.ts'
 export {guestFiles} from './guest-files.ts'
 export {type Held, type Holding, listHeld, listHoldings, renameHoldings} from './holdings.ts'
 export {linkFacts} from './host-links.ts'
@@ -48,7 +49,7 @@ export {firewallCounts, type RuleCount} from './rules/counts.ts'
 export {hostListeners, listenerAt, portText, processOf} from './rules/listeners.ts'
 export {publishedPort} from './rules/publish.ts'
 export {isNetworkStep, type NetworkStep} from './step.ts'
-export {hostInterfaces, type NetworkInput, networkRules, networkSteps} from './steps.ts'
+export {gatewayOf, hostInterfaces, type NetworkInput, networkRules, networkSteps} from './steps.ts'
 export {
   type Amount,
   type ClassTraffic,

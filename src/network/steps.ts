@@ -5,6 +5,7 @@ import type {Definition, Link, Loaded, Path} from '../definition/index.ts'
 import type {HostPaths, NetworkConfig} from '../host/index.ts'
 import {BITS, type Family, formatAddress, formatPrefix, formatRange} from '../ip.ts'
 import type {Grant} from './assign.ts'
+import {type LinkGateway, linkGateway} from './gateway.ts'
 import {hostInterface, macAddress, type ServerIdentity, tableName} from './identity.ts'
 import {elementStep} from './nft/element.ts'
 import {bridgeSteps} from './rules/bridge.ts'
@@ -34,6 +35,8 @@ export interface NetworkInput {
   /** Where the names of the project are answered, if they are. */
   readonly namesPort: number | null
   readonly gateway: NetworkConfig['gateway']
+  /** The gateways that its links have already, by their names: it runs, and its network is about to change. */
+  readonly gateways?: ReadonlyMap<string, Partial<LinkGateway>> | undefined
   /** What traffic is counted by. */
   readonly classes: Classes
   readonly facts: LinkFacts
@@ -81,6 +84,15 @@ export function hostInterfaces(
   return new Map(links.map((link, index) => [link.name, hostInterface(paths, server, index)]))
 }
 
+/** What the server has as its gateway at one of its routed links. */
+export function gatewayOf(
+  {gateway, gateways, server}: NetworkInput,
+  link: string,
+  index: number,
+): LinkGateway {
+  return {...linkGateway(gateway, server, index), ...gateways?.get(link)}
+}
+
 type Setting = readonly [family: 'ipv4' | 'ipv6', name: string, value: string]
 
 /**
@@ -121,12 +133,14 @@ class LinkSteps {
   readonly #index: number
   readonly #host: string
   readonly #macs: {readonly guest: string; readonly host: string}
+  readonly #gateway: LinkGateway
 
   constructor(input: NetworkInput, link: Link, index: number) {
     this.#input = input
     this.#link = link
     this.#index = index
     this.#host = hostInterface(input.paths, input.server, index)
+    this.#gateway = gatewayOf(input, link.name, index)
     const {uuid} = input.server
     this.#macs = {
       guest: link.mac === 'auto' ? macAddress(uuid, link.name, 'guest') : link.mac,
@@ -167,7 +181,7 @@ class LinkSteps {
 
   #routed(): NetworkStep[] {
     const {name} = this.#link
-    const {ipv4, ipv6} = this.#input.gateway
+    const {ipv4, ipv6} = this.#gateway
     const {guest, host} = this.#macs
     return [
       this.#step('mode', 'link-veth', name, this.#host, String(this.#mtu()), guest, host),
@@ -268,7 +282,7 @@ class LinkSteps {
   }
 
   #routesOf(family: Family): NetworkStep[] {
-    const {ipv4, ipv6} = this.#input.gateway
+    const {ipv4, ipv6} = this.#gateway
     const {name} = this.#link
     const source = this.#source(family)
     if (source === undefined) return []

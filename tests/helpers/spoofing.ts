@@ -28,7 +28,8 @@ export const AT: Readonly<Record<Server, {readonly ipv4: string; readonly ipv6: 
 }
 /** Of Mallory's second link. */
 export const SECOND = {ipv4: '10.77.0.11', ipv6: 'fd77:7073:7673::11'}
-export const GATEWAY = {ipv4: '169.254.0.1', ipv6: 'fe80::1'}
+/** Of Mallory's first link; he is the first server of his host. */
+export const GATEWAY = {ipv4: '169.254.0.1', ipv6: 'fe80::1:0'}
 export const ROUTER = {ipv4: '192.0.2.1', ipv6: '2001:db8:1::1'}
 /** What Alice lets nobody use. */
 export const DENIED_PORT = 9999

@@ -123,10 +123,15 @@ describe.skipIf(requires('root').skip)('the network as steps of a plan', () => {
       await until('carrier', () => !sh('ip -6 route').includes('linkdown'))
       expect(sh('ip -br link show vps-one')).toContain(HOST_MAC)
       expect(sh('ip -o address show vps-one').split('\n')).toEqual([
-        expect.stringMatching(/inet6 fe80::1\/64 metric \d+ scope link nodad/),
+        expect.stringMatching(/inet6 fe80::1\/128 scope link nodad noprefixroute/),
       ])
       expect(sh('ip route show dev vps-one')).toBe('10.77.0.5 proto static scope link')
-      expect(sh('ip -6 route show dev vps-one proto static')).toBe('fd77::5 metric 1024 pref medium')
+      expect(sh('ip -6 route show dev vps-one proto static').split('\n')).toEqual([
+        'fd77::5 metric 1024 pref medium',
+        expect.stringMatching(/^fe80::\/64 metric \d+ pref medium/),
+      ])
+      // No address that the other links have as well: the kernel would walk those of all.
+      expect(sh('ip -6 route show table local dev vps-one')).not.toContain('anycast')
       expect(sh('ip neigh show dev vps-one nud permanent').split(/ *\n/).sort()).toEqual([
         `10.77.0.5 lladdr ${GUEST_MAC} PERMANENT`,
         `fd77::5 lladdr ${GUEST_MAC} PERMANENT`,

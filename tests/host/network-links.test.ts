@@ -45,6 +45,10 @@ const elements = (): string[] => {
   )
 }
 
+/** What a server's packets of IPv6 go to. */
+const gateway6 = (server: string): string =>
+  / via (\S+)/.exec(placeOf(server).sh('ip -6 route show default'))?.[1] ?? ''
+
 const ping = (address: string): string => `busybox ping -c1 -W2 ${address} >/dev/null`
 
 beforeAll(async () => {
@@ -84,6 +88,15 @@ describe.skipIf(requires('root').skip)('routed links', () => {
     const inA: Place = placeOf('a')
     expect(await inA.ask('tcp', INTERNET.ipv4, 80)).toBe(`world ${UPLINK.ipv4}`)
     expect(await inA.ask('udp', INTERNET.ipv6, 80)).toBe(`world ${UPLINK.ipv6}`)
+  })
+
+  test('each link has a gateway of IPv6 of its own, which answers there and nowhere else', async () => {
+    const [a, b] = [gateway6('a'), gateway6('b')]
+    expect([a, b]).toEqual(['fe80::1:0', 'fe80::1:1'])
+    await host.inside('a', ping(`${a}%eth0`))
+    // As after `ip neighbour flush` in a server: who has forgotten its gateway finds it again.
+    placeOf('b').sh(`ip neighbour del ${b} dev eth0; ${ping(`${b}%eth0`)}`)
+    placeOf('a').sh(`! ${ping(`${b}%eth0`)}`)
   })
 
   test('servers of another project do not reach each other', async () => {

@@ -16,7 +16,8 @@ import {createServers, stateNumber} from '../helpers/servers.ts'
  */
 
 const LINKS = {template: 'busybox', network: 'links'}
-const GATEWAYS = ['169.254.0.1', 'fe80::1%eth0'] as const
+const FAMILIES = [4, 6] as const
+type Family = (typeof FAMILIES)[number]
 
 /** By TCP, 23 bytes that ask for the address (1, 1) of b.vps. RFC 1035, 4.1 and 4.2.2 */
 const QUERY = `0017${'0001'}${'0100'}${'0001000000000000'}${'01620376707300'}${'00010001'}`
@@ -64,17 +65,18 @@ afterAll(async () => {
   await world?.[Symbol.asyncDispose]()
 })
 
+/** Of IPv6, each link has its own. */
+function gatewayOf(server: string, family: Family): string {
+  const routes = Place.of(stateNumber(host, server, 'init')).sh(`ip -${family} route show default`)
+  return `${/ via (\S+)/.exec(routes)?.[1] ?? ''}${family === 6 ? '%eth0' : ''}`
+}
+
 /** What `name` is, asked of the gateway by `server`: addresses, or names for an address; `none` where there is no such thing. */
-async function lookUp(
-  server: string,
-  name: string,
-  gateway: string = GATEWAYS[0],
-  type = '',
-): Promise<string[]> {
+async function lookUp(server: string, name: string, family: Family = 4, type = ''): Promise<string[]> {
   const [pid, option] = [String(stateNumber(host, server, 'init')), type === '' ? [] : [`-type=${type}`]]
   const {stdout} = await execa(
     'nsenter',
-    ['-t', pid, '-n', '--', 'busybox', 'nslookup', ...option, name, gateway],
+    ['-t', pid, '-n', '--', 'busybox', 'nslookup', ...option, name, gatewayOf(server, family)],
     {reject: false, stdin: 'ignore'},
   )
   const [, answer = ''] = stdout.split(/\n\n(.*)/s)
@@ -107,37 +109,38 @@ const names = (): string[] => {
 }
 
 describe.skipIf(requires('root').skip)('names', () => {
-  test.each(GATEWAYS)('a server knows those of its project, asked at %s', async gateway => {
+  test.each(FAMILIES)('a server knows those of its project, asked by IPv%i', async family => {
     for (const name of ['b', 'b.vps', 'b.example.org', 'B.VPS'])
-      expect(await lookUp('a', name, gateway), name).toEqual(['10.77.0.2', 'fd77:7073:7673::2'])
-    expect(await lookUp('a', '10.77.0.2', gateway)).toEqual(['b.vps'])
-    expect(await lookUp('a', 'fd77:7073:7673::2', gateway)).toEqual(['b.vps'])
-    expect(await lookUp('d', 'c', gateway)).toEqual(['10.77.0.3', 'fd77:7073:7673::3'])
+      expect(await lookUp('a', name, family), name).toEqual(['10.77.0.2', 'fd77:7073:7673::2'])
+    expect(await lookUp('a', '10.77.0.2', family)).toEqual(['b.vps'])
+    expect(await lookUp('a', 'fd77:7073:7673::2', family)).toEqual(['b.vps'])
+    expect(await lookUp('d', 'c', family)).toEqual(['10.77.0.3', 'fd77:7073:7673::3'])
   })
 
-  test.each(GATEWAYS)('it does not know those of another, asked at %s', async gateway => {
+  test.each(FAMILIES)('it does not know those of another, asked by IPv%i', async family => {
     for (const name of ['c', 'c.vps', '10.77.0.3', 'fd77:7073:7673::3'])
-      expect(await lookUp('a', name, gateway), name).toEqual(['none'])
+      expect(await lookUp('a', name, family), name).toEqual(['none'])
     for (const name of ['a', 'a.vps', '10.77.0.1'])
-      expect(await lookUp('c', name, gateway), name).toEqual(['none'])
+      expect(await lookUp('c', name, family), name).toEqual(['none'])
   })
 
   test('names of the world come from the name servers that the admin wrote; names of servers never do', async () => {
-    for (const gateway of GATEWAYS)
-      expect(await lookUp('a', 'deb.example.org', gateway)).toEqual(['198.51.100.80', '2001:db8:f::80'])
+    for (const family of FAMILIES)
+      expect(await lookUp('a', 'deb.example.org', family)).toEqual(['198.51.100.80', '2001:db8:f::80'])
     expect(await lookUp('c', 'secret.vps')).toEqual(['none'])
-    expect(await lookUp('c', 'nothing.example.org', GATEWAYS[0], 'a')).not.toEqual(['silence'])
+    expect(await lookUp('c', 'nothing.example.org', 4, 'a')).not.toEqual(['silence'])
   })
 
   test('TCP is answered as UDP is', async () => {
     const ask = `const socket = require('node:net').connect({host: process.argv[1], port: 53})
       socket.on('connect', () => socket.write(Buffer.from('${QUERY}', 'hex')))
       socket.on('data', answer => { console.log(answer.includes(Buffer.from([10, 77, 0, 2]))); socket.destroy() })`
-    for (const gateway of GATEWAYS) {
+    for (const family of FAMILIES) {
       const {stdout} = await execa('nsenter', [
-        ...['-t', String(stateNumber(host, 'a', 'init')), '-n', '--', process.execPath, '-e', ask, gateway],
+        ...['-t', String(stateNumber(host, 'a', 'init')), '-n', '--', process.execPath, '-e', ask],
+        gatewayOf('a', family),
       ])
-      expect(stdout, gateway).toBe('true')
+      expect(stdout, `IPv${family}`).toBe('true')
     }
   })
 

@@ -102,7 +102,7 @@ const SOURCES = withoutRule('from_link', 'fib saddr . iif oif')
 const SOURCES4 = [SOURCES, setting('ipv4', MALLORYS, 'rp_filter', '0')]
 const SOURCES4_OF_HOST = [...SOURCES4, setting('ipv4', MALLORYS, 'accept_local', '1')]
 const NOWHERE4 = withoutRule('from_link', `ip daddr != ${GATEWAY.ipv4} ip daddr`)
-const NOWHERE6 = withoutRule('from_link', `ip6 daddr != ${GATEWAY.ipv6} ip6 daddr`)
+const NOWHERE6 = withoutRule('from_link', 'ip6 daddr {')
 const ROUTERS6 = withoutRule('from_link', 'nd-router-advert')
 const HOST_SERVICES = withoutRule('to_host', 'counter drop')
 const STRANGE = withoutRule('to_host', 'ct state vmap')

@@ -146,7 +146,7 @@ test.each([
   ],
   [
     '{gateway: {ipv6: "2001:db8::1"}}',
-    'network.gateway.ipv6 must be a link-local address such as fe80::1, not 2001:db8::1: every link has it',
+    'network.gateway.ipv6 must be auto, or a link-local address such as fe80::1, not 2001:db8::1: it is on links',
   ],
   ['{dns: [192.0.2.53]}', 'network.dns must be a map such as {upstream: [192.0.2.53]}'],
   [

@@ -52,10 +52,11 @@ const hostFile =
   'search example.org\nnameserver 127.0.0.53\nnameserver 192.0.2.1\n nameserver ::1\nnameserver 2001:db8::1\n'
 
 test.each([
-  [20_054, [4, 6], ['169.254.0.1', 'fe80::1%eth0']],
-  [20_054, [6], ['fe80::1%eth0']],
+  [20_054, [4, 6], ['169.254.0.1', 'fe80::1:5%eth0']],
+  [20_054, [6], ['fe80::1:5%eth0']],
   [null, [4, 6], ['192.0.2.1', '2001:db8::1']],
 ] as const)('with port %s and families %j a server asks %j', (port, families, servers) => {
-  const of = {port, link: 'eth0', families: new Set<4 | 6>(families), hostFile}
+  const gateway = {ipv4: '169.254.0.1', ipv6: 'fe80::1:5'}
+  const of = {port, link: 'eth0', gateway, families: new Set<4 | 6>(families), hostFile}
   expect(nameServers(DEFAULT_CONFIG, of)).toEqual(servers)
 })

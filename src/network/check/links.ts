@@ -3,7 +3,7 @@
  * business, and not looked at.
  */
 import {existsSync, readFileSync} from 'node:fs'
-import {formatRange, parseRange} from '../../ip.ts'
+import {BITS, formatAddress, formatRange, networkOf, parsePrefix, parseRange} from '../../ip.ts'
 import type {NetworkStep} from '../step.ts'
 import {run, runJson} from './run.ts'
 
@@ -118,8 +118,7 @@ function whatIsMissing({op, arguments: args}: NetworkStep, host: HostLinks): str
   }
   if (op === 'bridge-port' && host.links.get(first)?.master !== second)
     return `${first} is no port of the bridge ${second}`
-  if (op === 'host-address' && !host.addresses.has(`${first} ${plain(second.replace(/\/.*/, ''))}`))
-    return `${first} lacks the address ${second}`
+  if (op === 'host-address') return wrongAddress(first, second, host)
   if (op === 'host-route' && !host.routes.has(`${first} ${plain(second)}`))
     return `there is no route to ${plain(second)} by ${first}`
   if (op === 'host-neighbour' && !host.neighbours.has(`${first} ${plain(second)} ${third}`))
@@ -128,6 +127,16 @@ function whatIsMissing({op, arguments: args}: NetworkStep, host: HostLinks): str
     return `${first} has no rate`
   if (op === 'host-setting') return wrongSetting(args)
   return undefined
+}
+
+/** The network around it is a route. */
+function wrongAddress(link: string, text: string, host: HostLinks): string | undefined {
+  const address = parsePrefix(text)
+  if (address === undefined || !host.addresses.has(`${link} ${formatAddress(address)}`))
+    return `${link} lacks the address ${text}`
+  const network = formatRange(networkOf(address))
+  if (address.length === BITS[address.family] || host.routes.has(`${link} ${network}`)) return undefined
+  return `there is no route to ${network} by ${link}`
 }
 
 function wrongSetting([family = '', host = '', name = '', value = '']: readonly string[]):

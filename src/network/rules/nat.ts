@@ -9,7 +9,7 @@ import type {Gateway} from './protection.ts'
  * Published ports, for the world, for servers and for the host itself. At the gateway's address are the names and nothing else,
  * and link-local addresses lead to no other link.
  */
-export function publishing({ipv4, ipv6}: Gateway): string {
+export function publishing({ipv4}: Gateway): string {
   return `
   chain published {
     dnat ip to ip daddr . meta l4proto . th dport map @publish4
@@ -22,7 +22,7 @@ export function publishing({ipv4, ipv6}: Gateway): string {
   chain published_outside {
     type nat hook prerouting priority dstnat; policy accept;
     ip daddr ${ipv4} meta l4proto { tcp, udp } th dport 53 dnat ip to ${ipv4}:iifname map @names
-    ip6 daddr ${ipv6} meta l4proto { tcp, udp } th dport 53 dnat ip6 to [${NAMES6}]:iifname map @names
+    ip6 daddr fe80::/10 meta l4proto { tcp, udp } th dport 53 dnat ip6 to [${NAMES6}]:iifname map @names
     meta l4proto { tcp, udp } jump published
   }
   chain published_on_host {

@@ -18,7 +18,6 @@ const NOWHERE4 = [
 const NOWHERE6 = [
   '::/96',
   '::ffff:0:0/96',
-  'fe80::/10',
   'fec0::/10', // site-local, deprecated by RFC 3879
   'fd00:ec2::254', // metadata of Amazon's
   'fd20:ce::254', // metadata of Google's
@@ -27,15 +26,15 @@ const NOWHERE6 = [
 
 export interface Gateway {
   readonly ipv4: string
-  readonly ipv6: string
 }
 
 /**
  * Before connections are tracked, so that none of it costs an entry in their table. The way back to a sender must be the link
  * that the packet came by. 0.0.0.0 passes that where it is sent to everybody, as by DHCP clients.
  * A packet that names the way it wants to go (source routes, routing headers of IPv6) would go by rules of its own.
+ * Of link-local addresses a server reaches the one that the host has on its link: its gateway.
  */
-export function fromLinks({ipv4, ipv6}: Gateway): string {
+export function fromLinks({ipv4}: Gateway): string {
   return `
   chain prerouting {
     type filter hook prerouting priority raw; policy accept;
@@ -50,7 +49,8 @@ export function fromLinks({ipv4, ipv6}: Gateway): string {
     iifname vmap @packets_out
     icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } goto from_neighbour
     ip daddr != ${ipv4} ip daddr { ${NOWHERE4.join(', ')} } counter drop
-    ip6 daddr != ${ipv6} ip6 daddr { ${NOWHERE6.join(', ')} } counter drop
+    ip6 daddr fe80::/10 fib daddr . iif type != local counter drop
+    ip6 daddr { ${NOWHERE6.join(', ')} } counter drop
     udp sport { 67, 547 } counter drop
     udp dport { 67, 68, 546, 547 } counter drop
     icmp type { redirect, router-advertisement, router-solicitation } counter drop

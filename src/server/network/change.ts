@@ -100,8 +100,9 @@ async function changeKernel(
   }
   const running = withDefinition(after, foldDefinition(started, after.definition))
   const files = serverPaths(paths, name)
-  const planned = planNetwork(context, record, name, running)
-  const {steps, signed} = changeSteps(plan.steps.filter(isNetworkStep), planned.steps)
+  const before = plan.steps.filter(isNetworkStep)
+  const planned = planNetwork(context, record, name, running, before)
+  const {steps, signed} = changeSteps(before, planned.steps)
   const rules = readText(files.rules)?.trimEnd() ?? ''
   if (signed.length === 0 && planned.rules.trimEnd() === rules) {
     await commit()

@@ -21,10 +21,9 @@ export async function refusePortsOfHost(
 ): Promise<void> {
   const {mode, publish} = loaded.definition.network
   if (mode !== 'links' || publish.length === 0) return
-  const {ipv4, ipv6} = config.network.gateway
   const listeners = hostListeners()
   for (const [index, one] of publish.entries()) {
-    const listener = listenerAt(one, listeners, [ipv4, ipv6])
+    const listener = listenerAt(one, listeners, [config.network.gateway.ipv4])
     if (listener === undefined) continue
     const owner = (await processOf(listener)) ?? 'a program of the host'
     const place = originText(loaded.origin(['network', 'publish', index]))

@@ -8,6 +8,8 @@ import {resolveInRoot} from '../../image/index.ts'
 import {
   type Claimant,
   claimAddresses,
+  gatewayOf,
+  gatewaysIn,
   guestFiles,
   hostInterface,
   linkFacts,
@@ -51,12 +53,16 @@ export interface PlannedNetwork {
   readonly files: readonly NetworkStep[]
 }
 
-/** What a start does about the network. Takes nothing. */
+/**
+ * What a start does about the network. Takes nothing.
+ * @param running the steps of a server that runs, whose links are there already
+ */
 export function planNetwork(
   context: Context,
   record: ServerRecord,
   name: string,
   loaded: Loaded,
+  running?: readonly NetworkStep[],
 ): PlannedNetwork {
   const {paths, config} = context
   if (loaded.definition.network.mode !== 'links') return {steps: [], rules: '', files: []}
@@ -70,6 +76,7 @@ export function planNetwork(
     project: previewProject(paths, project),
     namesPort: port,
     gateway: config.network.gateway,
+    gateways: running && gatewaysIn(running),
     classes: config.network.classes,
     facts: linkFacts(),
   }
@@ -84,12 +91,15 @@ function filesOf({paths, config}: Context, {image}: ServerRecord, input: Network
   const {loaded, grants, namesPort} = input
   const {definition} = loaded
   // The gateway is at routed links.
-  const routed = definition.network.links.find(({mode}) => mode === 'routed')
-  const port = routed === undefined ? null : namesPort
+  const {links} = definition.network
+  const at = links.findIndex(({mode}) => mode === 'routed')
+  const link = links[at]?.name ?? ''
+  const port = at === -1 ? null : namesPort
   const rootfs = join(paths.images, image, 'rootfs')
   const servers = nameServers(config, {
     port,
-    link: routed?.name ?? '',
+    link,
+    gateway: gatewayOf(input, link, at),
     families: new Set(grants.map(({range}) => range.family)),
     hostFile: readText('/etc/resolv.conf') ?? '',
   })
