@@ -43,7 +43,7 @@ export async function writeFileAtomic(
   {mode = 0o644, sync = true}: WriteOptions = {},
 ): Promise<void> {
   const directory = dirname(path)
-  const temporary = join(directory, `.${basename(path)}.${randomBytes(4).toString('hex')}.tmp`)
+  const temporary = join(directory, `.${basename(path)}.${nextSuffix()}.tmp`)
   try {
     const file = openSync(temporary, 'wx', mode)
     try {
@@ -58,6 +58,14 @@ export async function writeFileAtomic(
     await rm(temporary, {force: true}).catch(() => {}) // the first error is the one to tell
     throw await writeError(path, error)
   }
+}
+
+let suffix = randomBytes(4).readUInt32BE()
+
+/** Eight hex digits that no other writer has: those of this program follow each other from a random one. */
+function nextSuffix(): string {
+  suffix = (suffix + 1) >>> 0
+  return suffix.toString(16).padStart(8, '0')
 }
 
 /** Writes a definition: for root's eyes alone, as it may hold hashes of passwords. */

@@ -1,3 +1,4 @@
+import {statSync} from 'node:fs'
 import {statfs} from 'node:fs/promises'
 import {dirname} from 'node:path'
 import {VpsError} from '../errors.ts'
@@ -6,6 +7,14 @@ import {VpsError} from '../errors.ts'
 export function errno(error: unknown): string | undefined {
   if (!(error instanceof Error) || !('code' in error)) return undefined
   return typeof error.code === 'string' ? error.code : undefined
+}
+
+/**
+ * Whether there is nothing at `path`, by one look: for a file that mostly is not there, as a read that fails is dearer than a look.
+ * @throws what keeps from looking (EACCES)
+ */
+export function isMissing(path: string): boolean {
+  return statSync(path, {throwIfNoEntry: false}) === undefined
 }
 
 /** `promise`, with `fallback` in place of a missing file (ENOENT; also ENOTDIR). */

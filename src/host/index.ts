@@ -27,7 +27,7 @@ export {
 } from './config.ts'
 export {DEFAULT_NETWORK, type NetworkConfig, type Pool} from './config-network.ts'
 export {type Check, checkHost} from './doctor.ts'
-export {errno, ifMissing, writeError} from './errno.ts'
+export {errno, ifMissing, isMissing, writeError} from './errno.ts'
 export {EVENT_TYPES, type EventType, eventLine, type HostEvent, recordEvent} from './events.ts'
 export {type EventOptions, parseEvent, readEvents} from './events-read.ts'
 export {

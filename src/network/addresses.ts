@@ -2,7 +2,7 @@
  * The addresses of one server: found, taken, given back. The truth is in `HostPaths.addresses`; beside the server's record is a copy
  * of its part, so that a start looks at a few files only, however many servers there are.
  */
-import {existsSync, readFileSync, rmSync} from 'node:fs'
+import {readFileSync, rmSync} from 'node:fs'
 import {networkInterfaces} from 'node:os'
 import {basename} from 'node:path'
 import type {Loaded, Path} from '../definition/index.ts'
@@ -13,6 +13,7 @@ import {
   forgetLinks,
   type HostConfig,
   type HostPaths,
+  isMissing,
   type Progress,
   storagePaths,
   syncDirectory,
@@ -22,6 +23,7 @@ import {type Address, formatRange, type Prefix, parseRange} from '../ip.ts'
 import {type Assignment, addressesOf, assignAddresses, type Grant, isSameRange} from './assign.ts'
 import {
   type Holding,
+  holdingsOf,
   isHeld,
   listHoldings,
   lockAddresses,
@@ -115,10 +117,7 @@ export function previewAddresses(context: AddressContext, claimant: Claimant): r
 
 /** Gives back all that a server has. */
 export async function releaseAddresses(paths: Pick<HostPaths, 'addresses'>, name: string): Promise<void> {
-  await releaseHoldings(
-    paths,
-    listHoldings(paths).filter(({server}) => server === name),
-  )
+  await releaseHoldings(paths, holdingsOf(paths, name))
 }
 
 /** All is there, and nothing more: by the copy, and one look at each address. */
@@ -164,8 +163,8 @@ function readHostAddresses(): Address[] {
 
 /** `[["eth0", "10.77.0.2"], …]`; `undefined` when there is none, or none that is whole. */
 function readCopy(file: string, server: string): Holding[] | undefined {
-  if (!existsSync(file)) return undefined // a failing read is dearer than a look
   try {
+    if (isMissing(file)) return undefined
     const value: unknown = JSON.parse(readFileSync(file, 'utf8'))
     if (!Array.isArray(value)) return undefined
     return value.map(([link, text]: [string, string]) => {

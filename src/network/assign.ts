@@ -73,11 +73,11 @@ interface NamedPool extends Omit<Pool, 'range' | 'exclude'> {
 
 export function assignAddresses({network}: Pick<Definition, 'network'>, around: Surroundings): Assignment {
   const {server, holdings} = around
-  const pools = namedPools(around.config)
+  const pools = poolsOf(around.config)
   const wishes = wishesOf(network, pools)
   const own = holdings.filter(holding => holding.server === server).sort(byAddress)
   const explicit = wishes.flatMap(wish => (wish.kind === 'range' ? [wish.range] : []))
-  const free = new Free(around, explicit)
+  let free: Free | undefined // mostly everything is there already
   const problems: Refusal[] = []
   const granted: (Grant | undefined)[] = wishes.map(wish => {
     if (wish.kind !== 'range') return undefined
@@ -98,6 +98,7 @@ export function assignAddresses({network}: Pick<Definition, 'network'>, around: 
   for (const [index, wish] of wishes.entries()) {
     if (wish.kind === 'refused') problems.push({...wish, taken: false})
     if (wish.kind !== 'pool' || granted[index] !== undefined) continue
+    free ??= new Free(around, explicit)
     const range = free.next(wish.pool)
     if (range === undefined) problems.push(exhausted(wish.pool, wish.key))
     else granted[index] = {...wish, range}
@@ -121,7 +122,16 @@ function byAddress({range: one}: Holding, {range: other}: Holding): number {
   return one.family - other.family || (one.value < other.value ? -1 : 1)
 }
 
-function namedPools({pools}: Surroundings['config']): NamedPool[] {
+const parsedPools = new WeakMap<object, NamedPool[]>()
+
+/** Those of one host.yaml are parsed once. */
+function poolsOf({pools}: Surroundings['config']): NamedPool[] {
+  const known = parsedPools.get(pools) ?? namedPools(pools)
+  parsedPools.set(pools, known)
+  return known
+}
+
+function namedPools(pools: Surroundings['config']['pools']): NamedPool[] {
   return Object.entries(pools).map(([name, {range, exclude, ...rest}]) => ({
     name,
     ...rest,
@@ -231,10 +241,16 @@ class Free {
   readonly #taken: Readonly<Record<Family, Set<bigint>>> = {4: new Set(), 6: new Set()}
 
   constructor({config, holdings, hostAddresses}: Surroundings, explicit: readonly Prefix[]) {
-    const gateway = rangeOf(config.gateway.ipv4)
-    const held = [...holdings.map(({range}) => range), ...explicit, ...hostAddresses.map(asRange), gateway]
-    this.#blocked = held.filter(range => !isSingle(range))
-    for (const range of held) if (isSingle(range)) this.#taken[range.family].add(range.value)
+    const blocked: Prefix[] = []
+    const take = (range: Prefix) => {
+      if (isSingle(range)) this.#taken[range.family].add(range.value)
+      else blocked.push(range)
+    }
+    for (const {range} of holdings) take(range)
+    for (const range of explicit) take(range)
+    for (const {family, value} of hostAddresses) this.#taken[family].add(value)
+    take(rangeOf(config.gateway.ipv4))
+    this.#blocked = blocked
   }
 
   next(pool: NamedPool): Prefix | undefined {

@@ -59,6 +59,16 @@ function parseLink(name: string, target: string): Holding | undefined {
   return holding
 }
 
+/** What one server has. */
+export function holdingsOf(paths: Pick<HostPaths, 'addresses'>, server: string): Holding[] {
+  const own: Holding[] = []
+  for (const [name, target] of readLinks(paths.addresses)) {
+    const holding = target.startsWith(`${server} `) ? parseLink(name, target) : undefined
+    if (holding !== undefined) own.push(holding)
+  }
+  return own
+}
+
 /** Every address that any server has. Synchronous: thousands are read in milliseconds that way. */
 export function listHoldings(paths: Pick<HostPaths, 'addresses'>): Holding[] {
   const holdings: Holding[] = []

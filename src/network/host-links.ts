@@ -43,11 +43,18 @@ export function interfaces(): string[] {
 
 /** The facts that a server's links depend on. */
 export function linkFacts(): LinkFacts {
-  const settings = namesIn('/proc/sys/net/ipv6/conf/lo')
   return {
     mtuOf: ({bridge, parent}) => ((bridge ?? parent) === null ? uplinkMtu() : mtuOf(bridge ?? parent ?? '')),
-    ipv6: settings.length === 0 ? 'none' : settings.includes('force_forwarding') ? 'switch' : 'plain',
+    ipv6: knownIpv6.get('', readIpv6),
   }
+}
+
+const knownIpv6 = new Fresh<LinkFacts['ipv6']>()
+
+function readIpv6(): LinkFacts['ipv6'] {
+  const settings = namesIn('/proc/sys/net/ipv6/conf/lo')
+  if (settings.length === 0) return 'none'
+  return settings.includes('force_forwarding') ? 'switch' : 'plain'
 }
 
 /** Columns: Iface Destination Gateway Flags RefCnt Use Metric Mask. proc_net_route(5) */

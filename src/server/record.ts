@@ -3,6 +3,7 @@ import {readFileSync, statSync} from 'node:fs'
 import {
   errno,
   type HostPaths,
+  isMissing,
   serverPaths,
   storagePaths,
   writeFileAtomic,
@@ -47,8 +48,10 @@ function recordText(record: ServerRecord): string {
 
 /** The record in a storage directory or journal; `undefined` when it is missing or not whole. */
 export function readRecordAt(storage: string): ServerRecord | undefined {
+  const file = storagePaths(storage).record
   try {
-    const value: unknown = JSON.parse(readFileSync(storagePaths(storage).record, 'utf8'))
+    if (isMissing(file)) return undefined
+    const value: unknown = JSON.parse(readFileSync(file, 'utf8'))
     return isRecord(value) ? value : undefined
   } catch (error) {
     if (error instanceof SyntaxError || errno(error) === 'ENOENT' || errno(error) === 'ENOTDIR')

@@ -1,5 +1,5 @@
 import {existsSync, readFileSync} from 'node:fs'
-import {errno, type HostPaths, serverPaths} from '../host/index.ts'
+import {errno, type HostPaths, isMissing, serverPaths} from '../host/index.ts'
 import {needsRoot} from './journal.ts'
 
 /** `starting`: no check was passed since the start, and not enough have failed. */
@@ -119,6 +119,7 @@ function isState(text: string | undefined): text is RunState['state'] {
 /** The text of a file that may be gone at any time, a process's file included (ESRCH); a directory has none. */
 export function readText(path: string): string | undefined {
   try {
+    if (isMissing(path)) return undefined
     return readFileSync(path, 'utf8')
   } catch (error) {
     const code = errno(error)

@@ -1,7 +1,7 @@
-import {existsSync, readFileSync} from 'node:fs'
+import {readFileSync} from 'node:fs'
 import {join} from 'node:path'
 import type {Definition} from '../../definition/index.ts'
-import {errno, writeFileAtomic} from '../../host/index.ts'
+import {errno, isMissing, writeFileAtomic} from '../../host/index.ts'
 import {type Step, stepsOf} from './steps.ts'
 
 /** What was set up in a server: `provision.json` in its storage. It holds no secrets, only digests of what was written in the definition. */
@@ -19,7 +19,7 @@ const NOTHING: ProvisionState = {steps: {}}
 /** A file that is missing or was cut short by a power cut says that nothing is done: then all is done again, which does no harm. */
 export function readState(storage: string): ProvisionState {
   try {
-    if (!existsSync(statePath(storage))) return NOTHING // a failing read is dearer than a look
+    if (isMissing(statePath(storage))) return NOTHING
     const value: unknown = JSON.parse(readFileSync(statePath(storage), 'utf8'))
     return isState(value) ? value : NOTHING
   } catch (error) {

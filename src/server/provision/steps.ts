@@ -25,8 +25,16 @@ export interface Step {
   readonly index: number
 }
 
+const known = new WeakMap<Provision, readonly Step[]>()
+
 /** All that a definition asks for, in the order in which it is done. */
-export function stepsOf(provision: Provision): Step[] {
+export function stepsOf(provision: Provision): readonly Step[] {
+  const steps = known.get(provision) ?? makeSteps(provision)
+  known.set(provision, steps)
+  return steps
+}
+
+function makeSteps(provision: Provision): Step[] {
   const {users, groups, files, packages, run, timezone, locale} = provision
   const step = (place: StepPlace, kind: Step['kind'], id: string, what: unknown, index = 0): Step => ({
     id,
