@@ -1,6 +1,7 @@
 /* vps.node: what TypeScript cannot do by itself. JavaScript checks, this converts, the kernel acts; the typed
  * face is src/native/. */
 #include "become.h"
+#include "durable.h"
 #include "failure.h"
 #include "flock.h"
 #include "launch.h"
@@ -15,6 +16,7 @@ static Napi::Object init(Napi::Env env, Napi::Object exports)
         exports.Set("memfd", Napi::Function::New(env, vps::memfd));
         exports.Set("launch", Napi::Function::New(env, vps::launch));
         exports.Set("readReport", Napi::Function::New(env, vps::read_report));
+        exports.Set("durably", Napi::Function::New(env, vps::durably));
         exports.Set("flock", Napi::Function::New(env, vps::flock_file));
         exports.Set("pidfdOpen", Napi::Function::New(env, vps::pidfd_open_process));
         exports.Set("pidfdSignal", Napi::Function::New(env, vps::pidfd_signal_process));

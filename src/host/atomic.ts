@@ -26,11 +26,8 @@ const TEMPORARY = /^\..+\.[0-9a-f]{8}\.tmp$/
 export interface WriteOptions {
   /** Permission bits of the file, default 0644. */
   readonly mode?: number
-  /**
-   * Default true: the file and its directory are flushed, so a power cut leaves the old file or the new one. `data`: the caller
-   * flushes the directory (`syncDirectory`), when he has done all that he has to do in there.
-   */
-  readonly sync?: boolean | 'data'
+  /** Default true: the file and its directory are flushed, so a power cut leaves the old file or the new one. */
+  readonly sync?: boolean
 }
 
 /**
@@ -43,21 +40,25 @@ export async function writeFileAtomic(
   {mode = 0o644, sync = true}: WriteOptions = {},
 ): Promise<void> {
   const directory = dirname(path)
-  const temporary = join(directory, `.${basename(path)}.${nextSuffix()}.tmp`)
+  const temporary = temporaryOf(path)
   try {
     const file = openSync(temporary, 'wx', mode)
     try {
       fill(file, data, mode)
-      if (sync !== false) await flush(file)
+      if (sync) await flush(file)
     } finally {
       closeSync(file)
     }
     renameSync(temporary, path)
-    if (sync === true) await syncDirectory(directory)
+    if (sync) await syncDirectory(directory)
   } catch (error) {
     await rm(temporary, {force: true}).catch(() => {}) // the first error is the one to tell
     throw await writeError(path, error)
   }
+}
+
+function temporaryOf(path: string): string {
+  return join(dirname(path), `.${basename(path)}.${nextSuffix()}.tmp`)
 }
 
 let suffix = randomBytes(4).readUInt32BE()
@@ -69,12 +70,8 @@ function nextSuffix(): string {
 }
 
 /** Writes a definition: for root's eyes alone, as it may hold hashes of passwords. */
-export async function writeDefinition(
-  path: string,
-  text: string,
-  options: Pick<WriteOptions, 'sync'> = {},
-): Promise<void> {
-  await writeFileAtomic(path, text, {...options, mode: 0o600})
+export async function writeDefinition(path: string, text: string): Promise<void> {
+  await writeFileAtomic(path, text, {mode: 0o600})
 }
 
 function fill(file: number, data: string | Uint8Array, mode: number): void {
@@ -83,36 +80,37 @@ function fill(file: number, data: string | Uint8Array, mode: number): void {
 }
 
 /**
- * Writes a file that is not there yet, in a place where nobody takes half of it for the whole.
- * @returns once it is there, a promise of its data being flushed; durable it is with a flush of its directory, too
+ * Writes a file that is not there yet, in a place where nobody takes half of it for the whole. It is not flushed.
  * @throws VpsError as `writeFileAtomic` does; the file may be there then
  */
-export async function writeNewFile(
-  path: string,
-  data: string,
-  mode: number,
-): Promise<{readonly flushed: Promise<void>}> {
+export async function writeNewFile(path: string, data: string, mode: number): Promise<void> {
   try {
-    const file = openSync(path, 'wx', mode)
-    let flushed: Promise<void> | undefined
-    try {
-      fill(file, data, mode)
-      flushed = flushAndClose(file, path)
-    } finally {
-      if (flushed === undefined) closeSync(file)
-    }
-    flushed.catch(() => {}) // whoever awaits it is told
-    return {flushed}
+    writeWhole(path, data, mode)
   } catch (error) {
     throw await writeError(path, error)
   }
 }
 
-async function flushAndClose(file: number, path: string): Promise<void> {
+/**
+ * Writes a definition beside its place. It is to be flushed and renamed there (`durably`).
+ * @returns where it is
+ * @throws VpsError as `writeFileAtomic` does; it is gone then
+ */
+export async function stageDefinition(path: string, text: string): Promise<string> {
+  const temporary = temporaryOf(path)
   try {
-    await flush(file)
+    writeWhole(temporary, text, 0o600)
+    return temporary
   } catch (error) {
+    await rm(temporary, {force: true}).catch(() => {}) // the first error is the one to tell
     throw await writeError(path, error)
+  }
+}
+
+function writeWhole(path: string, data: string, mode: number): void {
+  const file = openSync(path, 'wx', mode)
+  try {
+    fill(file, data, mode)
   } finally {
     closeSync(file)
   }

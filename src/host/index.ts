@@ -9,6 +9,7 @@ export {
   removeTemporariesOf,
   removeTree,
   renameDurable,
+  stageDefinition,
   syncDirectory,
   type WriteOptions,
   writeDefinition,

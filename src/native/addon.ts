@@ -24,6 +24,7 @@ interface Addon {
   memfd(name: string, bytes: Buffer): number
   launch(supervisor: string, title: string, words: Buffer): Promise<{pid: number; reportFd: number}>
   readReport(fd: number): Promise<string>
+  durably(steps: readonly (readonly string[])[]): Promise<void>
   flock(fd: number, exclusive: boolean, wait: boolean): Promise<boolean>
   pidfdOpen(pid: number): number
   pidfdSignal(pidfd: number, signal: number): void

@@ -68,6 +68,14 @@ export function readReportText(fd: number): Promise<string> {
   return addon().readReport(natural(fd, 'a file descriptor'))
 }
 
+/** A file or a directory to be flushed, or a name to be changed. */
+export type DurableStep = readonly [path: string] | readonly [from: string, to: string]
+
+/** Does these one after the other, on one trip to another thread. @throws NativeError of the first that fails, with its path */
+export async function durably(steps: readonly DurableStep[]): Promise<void> {
+  await addon().durably(steps.map(step => step.map(path => withoutNul(path, 'path'))))
+}
+
 /**
  * flock(2) on an open file, without blocking the event loop.
  * @returns false when it is held elsewhere and `wait` is false

@@ -6,14 +6,15 @@ import {ExitCode, VpsError} from '../errors.ts'
 import {
   type HostPaths,
   releaseIdSlot,
-  renameDurable,
   serverPaths,
-  syncDirectory,
+  stageDefinition,
+  storagePaths,
   takeIdSlot,
   throwIfAborted,
-  writeDefinition,
+  writeError,
 } from '../host/index.ts'
 import {ensureImage, imageExists} from '../image/index.ts'
+import {durably} from '../native/index.ts'
 import {claimAddresses} from '../network/index.ts'
 import {makeStorage, removeStorage} from '../storage/index.ts'
 import type {Assignment} from './change.ts'
@@ -73,7 +74,7 @@ export async function create(
   undo.defer(async () => await removeStorage(journal))
   await makeStorage(journal)
   const slot = undo.adopt(await takeIdSlot(paths, config, name), taken => releaseIdSlot(paths, taken, name))
-  const record = await writeNewRecord(journal, newRecord(slot, image.id, fleet))
+  await writeNewRecord(journal, newRecord(slot, image.id, fleet))
   if (!imageExists(paths, image.id))
     // removed by another command before our record said that we need it
     throw new VpsError('IMAGE_GONE', `image ${image.id} was just removed`, {suggestions: ['try again']})
@@ -81,22 +82,14 @@ export async function create(
   undo.defer(claim.undo)
   off()
   await claim.settle()
-  // The renaming below commits what was written, and the state of it.
+  // What is below commits what was written, and the state of it.
   const generated = await provisionFiles({
     storage: journal,
     image,
     definition: draft.loaded.definition,
     isNew: true,
   })
-  if (draft.text !== undefined) {
-    undo.defer(async () => await rm(files.definition, {force: true}))
-    await writeDefinition(files.definition, draft.text, {sync: 'data'})
-  }
-  await record.flushed
-  // All of it is there; once it is durable, the last rename makes it a server. See docs/decisions/0007-many-at-once.md
-  const changed = [journal, paths.servers, paths.ids, paths.definitions]
-  await Promise.all([...changed, ...(claim.grants.length > 0 ? [paths.addresses] : [])].map(syncDirectory))
-  await renameDurable(journal, files.storage)
+  await commit(context, name, draft.text, claim.grants.length > 0)
   undo.move()
   for (const password of generated) context.onPassword?.(name, password)
   const file = draft.text === undefined ? files.definition : source.file
@@ -108,6 +101,35 @@ export async function create(
   })
   happened(context, 'created', name, {template: draft.loaded.definition.template.name})
   return {generated, loaded: draft.loaded.file === files.definition ? draft.loaded : undefined}
+}
+
+/**
+ * All of the new server is there but its definition, and nothing of it is durable: once that is, the last rename makes it a server. See
+ * docs/decisions/0007-many-at-once.md
+ * @param text to be written as its definition, unless that is there
+ */
+async function commit(
+  {paths}: Context,
+  name: string,
+  text: string | undefined,
+  hasAddresses: boolean,
+): Promise<void> {
+  const {definition, storage} = serverPaths(paths, name)
+  const journal = creatingPath(paths, name)
+  const staged = text === undefined ? undefined : await stageDefinition(definition, text)
+  const changed = [journal, paths.servers, paths.ids, paths.definitions]
+  try {
+    await durably([
+      [storagePaths(journal).record],
+      ...(staged === undefined ? [] : ([[staged], [staged, definition]] as const)),
+      ...[...changed, ...(hasAddresses ? [paths.addresses] : [])].map(path => [path] as const),
+      [journal, storage],
+      [paths.servers],
+    ])
+  } catch (error) {
+    for (const file of staged === undefined ? [] : [staged, definition]) await rm(file, {force: true})
+    throw await writeError(storage, error)
+  }
 }
 
 async function draftDefinition(paths: HostPaths, name: string, source: CreateSource): Promise<Draft> {

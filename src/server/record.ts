@@ -35,11 +35,8 @@ export async function writeRecord(storage: string, record: ServerRecord): Promis
 }
 
 /** The first one of a server, in its journal, where half a record is none; see `writeNewFile`. */
-export async function writeNewRecord(
-  journal: string,
-  record: ServerRecord,
-): Promise<{readonly flushed: Promise<void>}> {
-  return await writeNewFile(storagePaths(journal).record, recordText(record), 0o600)
+export async function writeNewRecord(journal: string, record: ServerRecord): Promise<void> {
+  await writeNewFile(storagePaths(journal).record, recordText(record), 0o600)
 }
 
 function recordText(record: ServerRecord): string {
