@@ -62,6 +62,8 @@ export {
   type Assignment,
   type AttachOptions,
   type CapacityReport,
+  type CopyBetweenOptions,
+  type CopyBetweenReport,
   type CopyInOptions,
   type CopyInReport,
   type CopyOutOptions,

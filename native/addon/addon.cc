@@ -27,6 +27,7 @@ static Napi::Object init(Napi::Env env, Napi::Object exports)
         exports.Set("treeRead", Napi::Function::New(env, vps::tree_read));
         exports.Set("treeReadLink", Napi::Function::New(env, vps::tree_read_link));
         exports.Set("treeList", Napi::Function::New(env, vps::tree_list));
+        exports.Set("treeEnter", Napi::Function::New(env, vps::tree_enter));
         exports.Set("treeWrite", Napi::Function::New(env, vps::tree_write));
         exports.Set("treeLink", Napi::Function::New(env, vps::tree_link));
         exports.Set("treeDirectory", Napi::Function::New(env, vps::tree_directory));

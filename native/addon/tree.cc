@@ -341,6 +341,20 @@ Napi::Value tree_list(const Napi::CallbackInfo &info)
         return names;
 }
 
+Napi::Value tree_enter(const Napi::CallbackInfo &info)
+{
+        Napi::Env env = info.Env();
+        Place where = place(info);
+        Fd directory(open_at(where, where.path, O_RDONLY | O_DIRECTORY | O_NONBLOCK));
+
+        if (!directory.valid()) {
+                if (is_missing())
+                        return env.Undefined();
+                fail_errno(env, "openat2", where.path);
+        }
+        return Napi::Number::New(env, directory.take());
+}
+
 void tree_write(const Napi::CallbackInfo &info)
 {
         Napi::Env env = info.Env();

@@ -30,6 +30,9 @@ Napi::Value tree_read_link(const Napi::CallbackInfo &info);
 /* treeList(tree, path, follow): string[] | undefined — the names in a directory. */
 Napi::Value tree_list(const Napi::CallbackInfo &info);
 
+/* treeEnter(tree, path, follow): number | undefined — a descriptor of a directory, to be closed. */
+Napi::Value tree_enter(const Napi::CallbackInfo &info);
+
 /* treeWrite(tree, path, follow, bytes, mode, uid, gid) — beside it and in one go; whatever stands there, but
  * for a directory, is replaced. */
 void tree_write(const Napi::CallbackInfo &info);

@@ -35,6 +35,7 @@ interface Addon {
   treeRead(tree: number, path: string, follow: boolean, most: number): Buffer | undefined
   treeReadLink(tree: number, path: string, follow: boolean): string | undefined
   treeList(tree: number, path: string, follow: boolean): string[] | undefined
+  treeEnter(tree: number, path: string, follow: boolean): number | undefined
   treeWrite(
     tree: number,
     path: string,

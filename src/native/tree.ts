@@ -96,6 +96,14 @@ export class ServerTree implements Tree {
     return addon().treeList(this.#fd, absolute(path), links)
   }
 
+  /**
+   * A descriptor of a directory, to be closed; undefined where there is none. Names in it that are opened by it, and no link followed,
+   * are in the tree as well.
+   */
+  enter(path: string, {links = true}: Way = {}): number | undefined {
+    return addon().treeEnter(this.#fd, absolute(path), links)
+  }
+
   write(path: string, bytes: Buffer, owned: Ownership, {links = true}: Way = {}): void {
     const {mode, uid, gid} = checked(owned)
     addon().treeWrite(this.#fd, absolute(path), links, bytes, mode, uid, gid)

@@ -23,10 +23,13 @@ import {
 } from './capacity.ts'
 import {type Assignment, replaceDefinition, set} from './change.ts'
 import {
+  type CopyBetweenOptions,
+  type CopyBetweenReport,
   type CopyInOptions,
   type CopyInReport,
   type CopyOutOptions,
   type CopyOutReport,
+  copyBetween,
   copyIn,
   copyOut,
 } from './copy/index.ts'
@@ -368,7 +371,7 @@ export class Host {
     return await runScript(this.context(options.progress, options.signal), name, script, options)
   }
 
-  /** Copies files of the host into a running server. What was copied before a failure stays. */
+  /** Copies files of the host into a server, which runs or is kept from it meanwhile. What was copied before a failure stays. */
   async copyIn(
     name: string,
     {progress, signal, ...options}: CopyInOptions & VerbOptions,
@@ -376,12 +379,21 @@ export class Host {
     return await copyIn(this.context(progress, signal), name, options)
   }
 
-  /** Copies files of a running server to the host: all of what was asked for, or nothing. */
+  /** Copies files of a server, which runs or is kept from it meanwhile, to the host: all of what was asked for, or nothing. */
   async copyOut(
     name: string,
     {progress, signal, ...options}: CopyOutOptions & VerbOptions,
   ): Promise<CopyOutReport> {
     return await copyOut(this.context(progress, signal), name, options)
+  }
+
+  /** Copies files of a server to another one, as a stream. What was copied before a failure stays. */
+  async copyBetween(
+    from: string,
+    to: string,
+    {progress, signal, ...options}: CopyBetweenOptions & VerbOptions,
+  ): Promise<CopyBetweenReport> {
+    return await copyBetween(this.context(progress, signal), from, to, options)
   }
 
   /** For `execAttach`: runs a command in a running server. */

@@ -11,7 +11,14 @@ export {
   type SplitReport,
 } from './capacity.ts'
 export {type Assignment, replaceDefinition} from './change.ts'
-export type {CopyInOptions, CopyInReport, CopyOutOptions, CopyOutReport} from './copy/index.ts'
+export type {
+  CopyBetweenOptions,
+  CopyBetweenReport,
+  CopyInOptions,
+  CopyInReport,
+  CopyOutOptions,
+  CopyOutReport,
+} from './copy/index.ts'
 export {type CreateSource, create} from './create.ts'
 export {destroy} from './destroy.ts'
 export type {DiffOptions, ServerDiff} from './diff.ts'

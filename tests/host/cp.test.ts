@@ -20,6 +20,7 @@ import {join} from 'node:path'
 import {execa} from 'execa'
 import {Header, type HeaderData, Pax} from 'tar'
 import {afterAll, beforeAll, describe, expect, test} from 'vitest'
+import {serverPaths} from '../../src/host/index.ts'
 import {Host} from '../../src/index.ts'
 import {requires, type ScratchHost, scratchHost, vpsProgram} from '../helpers/host.ts'
 import {createServers, startServers} from '../helpers/servers.ts'
@@ -28,6 +29,12 @@ let host: ScratchHost
 let api: Host
 /** On the host: what tests copy, and where to. */
 let here: string
+/** What is mounted where servers run. */
+let before: string[]
+
+function hostMounts(): string[] {
+  return readFileSync('/proc/self/mountinfo', 'utf8').split('\n')
+}
 
 const BUSYBOX = {template: 'busybox', init: 'persist', network: 'none'}
 
@@ -39,9 +46,10 @@ describe('copying', requires('root'), () => {
       web2: {...BUSYBOX, tags: ['web']},
       deb: {network: 'none'},
     })
-    await createServers(host, {off: {...BUSYBOX, tags: ['web']}})
+    await createServers(host, {off: {...BUSYBOX, tags: ['web']}, off2: {...BUSYBOX, tags: ['other']}})
     api = await Host.open({root: host.root})
     here = mkdtempSync(join(tmpdir(), 'vps-test-cp-'))
+    before = hostMounts()
   })
   afterAll(async () => {
     rmSync(here, {recursive: true, force: true})
@@ -54,6 +62,23 @@ describe('copying', requires('root'), () => {
     return stdout.toString()
   }
   const fresh = (): string => mkdtempSync(join(here, 'd-'))
+  const withStarted = async <Value>(server: string, work: () => Promise<Value>): Promise<Value> => {
+    await api.start(server, {wait: true})
+    try {
+      return await work()
+    } finally {
+      await api.stop(server)
+    }
+  }
+  const outText = async (server: string, path: string): Promise<string> => {
+    const target = join(fresh(), 'text')
+    await api.copyOut(server, {sources: [path], target})
+    return readFileSync(target, 'utf8')
+  }
+  const lockText = (server: string): string => {
+    const {lock} = serverPaths(api.paths, server)
+    return existsSync(lock) ? readFileSync(lock, 'utf8') : ''
+  }
   const refused = (code: string, message = /./) => ({code, message: expect.stringMatching(message)})
 
   /** Names that programs stumble over. */
@@ -140,7 +165,8 @@ describe('copying', requires('root'), () => {
     const wrong = async (...words: string[]) => String((await host.vps(['cp', ...words])).stderr)
     expect(await wrong(file)).toContain('name what to copy, and where to')
     expect(await wrong(file, file)).toContain('things come from one server')
-    expect(await wrong('web1:/etc/motd', 'web2:/etc/motd')).toContain('one end is on the host')
+    expect(await wrong('web1:/etc/motd', file, 'web2:/etc')).toContain('things come from one server')
+    expect(await wrong('web1:/etc/motd', 'web1:/tmp')).toContain('both ends are web1')
   })
 
   test('what is not there, or is in the way', async () => {
@@ -162,11 +188,6 @@ describe('copying', requires('root'), () => {
       refused('BAD_PLACE', /not a directory/),
     )
     await expect(into(`${directory}/.`, '/etc')).rejects.toMatchObject(refused('BAD_PLACE', /no name/))
-    await expect(into(file, '/', 'off')).rejects.toMatchObject({
-      ...refused('WRONG_STATE', /not running/),
-      suggestions: ['start it with `vps start off`'],
-    })
-    await expect(from('/etc', directory, 'off')).rejects.toMatchObject(refused('WRONG_STATE'))
     await expect(from('/none', directory)).rejects.toMatchObject(refused('COPY_FAILED', /none/))
     await expect(from('/', directory)).rejects.toMatchObject(refused('BAD_PLACE', /no name/))
     await expect(from('/etc/passwd', join(directory, 'a', 'b'))).rejects.toMatchObject(refused('BAD_PLACE'))
@@ -234,6 +255,218 @@ describe('copying', requires('root'), () => {
     await api.copyOut('web2', {sources: ['/etc/passwd'], target})
     rmSync(join(target, 'passwd'))
     expect(readdirSync(target)).toEqual(['.vps-cp-4194304-1-aaaaaa', '.vps-cp-4194304-1-bbbbbb'])
+  })
+
+  describe('a server that does not run', () => {
+    test('a tree goes in, comes back, and is there after a start', async () => {
+      const tree = makeTree()
+      await api.copyIn('off', {sources: [tree], target: 'tree', owner: '1000:100'})
+      const target = fresh()
+      await api.copyOut('off', {sources: ['tree'], target})
+      const copy = join(target, 'tree')
+      expect(readdirSync(join(copy, 'sub')).sort()).toEqual([...NAMES, 'empty', 'same'].sort())
+      for (const name of NAMES) expect(readFileSync(join(copy, 'sub', name), 'utf8')).toBe(`I am ${name}`)
+      expect(readlinkSync(join(copy, 'dangling'))).toBe('nowhere')
+      expect(statSync(join(copy, 'program'))).toMatchObject({mode: 0o100751, nlink: 2, uid: 0, gid: 0})
+      expect(statSync(join(copy, 'sub'))).toMatchObject({mode: 0o40711, mtimeMs: 1_000_000_000_000})
+      expect(statSync(join(copy, 'sub', '-f')).mtimeMs).toBe(1_100_000_000_000)
+      writeFileSync(join(tree, 'sub', '-f'), 'again')
+      await api.copyIn('off', {sources: [tree], target: 'tree', owner: '1000:100'})
+      await withStarted('off', async () => {
+        expect(
+          await sh(
+            'off',
+            "cd tree/*tree* && stat -c '%a %u:%g' program sub . && readlink absolute && cat ./sub/-f",
+          ),
+        ).toBe('4751 1000:100\n711 1000:100\n755 1000:100\n/etc/passwd\nagain')
+      })
+      expect(hostMounts()).toEqual(before)
+    })
+
+    test('what a tenant planted leads nowhere', async () => {
+      const outside = join(fresh(), 'outside')
+      mkdirSync(outside)
+      const file = join(fresh(), 'file')
+      writeFileSync(file, 'mine')
+      await withStarted('off', async () => {
+        await sh(
+          'off',
+          `mkdir -p /srv/d /srv/tree && ln -s ${outside} /srv/out && ln -s ../../../../../../${outside} /srv/up &&
+           ln -s /etc/passwd /srv/d/file && ln -s ${outside} /srv/tree/sub && ln -s /proc/self/root${outside} /srv/magic &&
+           mkfifo /srv/pipe && ln -s /srv/d /srv/inside && cp /bin/busybox /srv/suid && chmod 6755 /srv/suid`,
+        )
+      })
+      const passwd = async () => await outText('off', '/etc/passwd')
+      const was = await passwd()
+      for (const place of ['/srv/out/', '/srv/up/', '/srv/magic/', '/srv/out/x'])
+        await expect(api.copyIn('off', {sources: [file], target: place})).rejects.toMatchObject(
+          refused('BAD_PLACE'),
+        )
+      await api.copyIn('off', {sources: [file], target: '/srv/d'}) // the link itself is replaced
+      expect(await outText('off', '/srv/inside/file')).toBe('mine')
+      expect(await passwd()).toBe(was)
+      const tree = join(fresh(), 'tree')
+      mkdirSync(join(tree, 'sub'), {recursive: true})
+      writeFileSync(join(tree, 'sub', 'evil'), 'x')
+      await api.copyIn('off', {sources: [tree], target: '/srv'})
+      expect(await outText('off', '/srv/tree/sub/evil')).toBe('x')
+      expect(readdirSync(outside)).toEqual([])
+      const target = fresh()
+      const from = (path: string) => api.copyOut('off', {sources: [path], target})
+      await expect(from('/srv/pipe')).rejects.toMatchObject(
+        refused('BAD_ARCHIVE', /neither file.*pipe.*FIFO/),
+      )
+      await expect(from('/srv/out/x')).rejects.toMatchObject(refused('COPY_FAILED', /no such file/))
+      await execa('mknod', [join(serverPaths(api.paths, 'off').upper, 'srv', 'null'), 'c', '1', '3'])
+      await expect(from('/srv/null')).rejects.toMatchObject(
+        refused('BAD_ARCHIVE', /neither file.*null.*CharacterDevice/),
+      )
+      await from('/srv/suid')
+      expect(lstatSync(join(target, 'suid'))).toMatchObject({mode: 0o100755, uid: 0, gid: 0})
+      await from('/srv/up')
+      expect(readlinkSync(join(target, 'up'))).toContain(outside)
+      expect(hostMounts()).toEqual(before)
+    })
+
+    test('where nothing of it would be seen, and what is not there', async () => {
+      const file = join(fresh(), 'file')
+      writeFileSync(file, 'x')
+      const into = (target: string, owner?: string) => api.copyIn('off', {sources: [file], target, owner})
+      await expect(into('/run')).rejects.toMatchObject(refused('BAD_PLACE', /made anew at each start/))
+      await expect(into('/dev/null')).rejects.toMatchObject(refused('BAD_PLACE', /made anew/))
+      await expect(into('/no/where')).rejects.toMatchObject(refused('BAD_PLACE', /no directory \/no in off/))
+      await expect(into('/etc/new/')).rejects.toMatchObject(refused('BAD_PLACE', /not a directory/))
+      await expect(into('/etc', 'joe')).rejects.toMatchObject(refused('COPY_FAILED', /no user joe/))
+      await expect(into('/etc', '0:nobodies')).rejects.toMatchObject(refused('COPY_FAILED', /no group/))
+      await expect(api.copyOut('off', {sources: ['/none'], target: fresh()})).rejects.toMatchObject(
+        refused('COPY_FAILED', /none.*no such file/),
+      )
+      await expect(api.copyOut('off', {sources: ['/proc/1'], target: fresh()})).rejects.toMatchObject(
+        refused('BAD_PLACE'),
+      )
+    })
+
+    test('is kept from a start and a destroy until it is over', async () => {
+      await createServers(host, {short: BUSYBOX})
+      const big = join(fresh(), 'big')
+      writeFileSync(big, Buffer.alloc(64 * 1024 * 1024, 1))
+      const ended: string[] = []
+      const copying = api.copyIn('short', {sources: [big], target: '/srv'}).then(
+        () => ended.push('cp'),
+        () => ended.push('cp failed'),
+      )
+      await expect.poll(() => lockText('short'), {timeout: 10_000, interval: 1}).toContain('cp')
+      const starting = api.start('short').then(() => ended.push('start'))
+      await Promise.all([copying, starting])
+      expect(ended).toEqual(['cp', 'start'])
+      expect(await sh('short', 'wc -c </srv/big')).toBe(`${64 * 1024 * 1024}\n`)
+      await api.stop('short')
+      const again = api
+        .copyOut('short', {sources: ['/srv/big'], target: fresh()})
+        .then(() => ended.push('cp'))
+      await expect.poll(() => lockText('short'), {timeout: 10_000, interval: 1}).toContain('cp')
+      await Promise.all([again, api.destroy('short').then(() => ended.push('destroy'))])
+      expect(ended.slice(2)).toEqual(['cp', 'destroy'])
+      await expect(api.copyOut('short', {sources: ['/srv'], target: fresh()})).rejects.toMatchObject(
+        refused('NO_SUCH_SERVER'),
+      )
+    })
+
+    test('a kill -9 in the middle leaves no mount and no lock', async () => {
+      const big = join(fresh(), 'big')
+      writeFileSync(big, Buffer.alloc(128 * 1024 * 1024, 1))
+      const child = execa(vpsProgram, ['cp', big, 'off:/srv/'], {env: {VPS_ROOT: host.root}, reject: false})
+      const half = join(serverPaths(api.paths, 'off').upper, 'srv', 'big')
+      await expect.poll(() => existsSync(half), {timeout: 15_000, interval: 2}).toBe(true)
+      child.kill('SIGKILL')
+      await child
+      expect(statSync(half).size).toBeLessThan(128 * 1024 * 1024)
+      expect(hostMounts()).toEqual(before)
+      await withStarted('off', async () => {
+        expect(await sh('off', 'ls -A /srv/big')).toBe('/srv/big\n')
+      })
+      await api.copyIn('off', {sources: [big], target: '/srv/'})
+      expect((await api.copyOut('off', {sources: ['/srv/big'], target: fresh()})).bytes).toBe(
+        128 * 1024 * 1024,
+      )
+    })
+  })
+
+  describe('from server to server', () => {
+    test.each([
+      ['web1', 'deb'],
+      ['deb', 'web1'],
+      ['off', 'web1'],
+      ['web1', 'off'],
+      ['off', 'off2'],
+    ])('%s to %s', async (from, to) => {
+      const tree = makeTree()
+      await api.copyIn(from, {sources: [tree], target: `/srv/to-${to}`})
+      const sum = await api.copyBetween(from, to, {
+        sources: [`/srv/to-${to}`],
+        target: `/srv/from-${from}`,
+        owner: '7:8',
+      })
+      expect(sum).toMatchObject({name: to, from, target: `/srv/from-${from}`, entries: NAMES.length + 8})
+      const target = fresh()
+      await api.copyOut(to, {sources: [`/srv/from-${from}`], target})
+      const copy = join(target, `from-${from}`)
+      expect(readdirSync(join(copy, 'sub')).sort()).toEqual([...NAMES, 'empty', 'same'].sort())
+      for (const name of NAMES) expect(readFileSync(join(copy, 'sub', name), 'utf8')).toBe(`I am ${name}`)
+      expect(statSync(join(copy, 'program'))).toMatchObject({mode: 0o100751, nlink: 2})
+      expect(readlinkSync(join(copy, 'absolute'))).toBe('/etc/passwd')
+      const owners = async () => await sh(to, `stat -c '%a %u:%g' /srv/from-${from}/program`)
+      const isRunning = to !== 'off' && to !== 'off2'
+      const text = isRunning ? await owners() : await withStarted(to, owners)
+      expect(text).toBe('751 7:8\n') // who was root there is not to make others root here
+      expect(hostMounts()).toEqual(before)
+    })
+
+    test('a hostile one reaches nothing else in the other', async () => {
+      await createServers(host, {liar: BUSYBOX})
+      await withStarted('liar', async () => {
+        await sh('liar', 'rm /bin/tar')
+        await api.exec('liar', {
+          argv: ['sh', '-c', 'cat >/bin/tar; chmod 755 /bin/tar'],
+          input:
+            '#!/bin/sh\nmkdir -p /tmp/a/x /tmp/b/x/l; ln -s /etc /tmp/a/x/l; echo evil >/tmp/b/x/l/motd\n' +
+            'busybox tar -c -C /tmp/a ./x | head -c 1024; busybox tar -c -C /tmp/b ./x/l/motd\n',
+        })
+        const motd = await sh('web1', 'cat /etc/motd 2>/dev/null || :')
+        for (const to of ['web1', 'off'])
+          await expect(
+            api.copyBetween('liar', to, {sources: ['/srv/x'], target: '/srv'}),
+          ).rejects.toMatchObject(refused('BAD_ARCHIVE', /behind a symbolic link/))
+        expect(await sh('web1', 'cat /etc/motd 2>/dev/null || :')).toBe(motd)
+      })
+    })
+
+    test('more than may be, and a target that fails', async () => {
+      await sh('web1', 'head -c 3000000 /dev/zero >/srv/big')
+      const copy = (options: Partial<Parameters<Host['copyBetween']>[2]> = {}, to = 'web2') =>
+        api.copyBetween('web1', to, {sources: ['/srv/big'], target: '/srv', ...options})
+      await expect(copy({maxBytes: 2_999_999})).rejects.toMatchObject(refused('TOO_LARGE'))
+      await expect(copy({maxBytes: 2_999_999}, 'off')).rejects.toMatchObject(refused('TOO_LARGE'))
+      await expect(copy({target: '/no/where'})).rejects.toMatchObject(refused('BAD_PLACE', /in web2/))
+      await sh(
+        'web2',
+        'mv /bin/tar /bin/tar.true; printf "#!/bin/sh\\necho gotcha >&2; exit 3" >/bin/tar; chmod 755 /bin/tar',
+      )
+      await expect(copy()).rejects.toMatchObject(refused('COPY_FAILED', /copy to web2:\/srv: gotcha/))
+      await sh('web2', 'mv /bin/tar.true /bin/tar')
+      expect(
+        await host.must([
+          'cp',
+          'web1:/srv/big',
+          'web1:/etc/passwd',
+          ':/srv',
+          '--tag',
+          'other',
+          '--state',
+          'stopped',
+        ]),
+      ).toContain('off2: copied to /srv (')
+    })
   })
 
   describe('from a tenant who lies', () => {

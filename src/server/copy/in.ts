@@ -1,12 +1,17 @@
-import type {Stats} from 'node:fs'
+import {closeSync} from 'node:fs'
 import {lstat} from 'node:fs/promises'
 import {basename, posix, resolve} from 'node:path'
 import {ExitCode, VpsError} from '../../errors.ts'
 import {throwIfAborted} from '../../host/index.ts'
 import type {Context} from '../types.ts'
+import {openEnds} from './ends.ts'
 import {failed, inside} from './inside.ts'
 import {packed} from './pack.ts'
 import {insidePath, wrongPlace} from './places.ts'
+import {Receiver} from './receiver.ts'
+import type {StoppedServer} from './stopped.ts'
+import {noMoreThan} from './time.ts'
+import {type Owner, TreeSink} from './tree-sink.ts'
 
 /** What is copied from the host into a server. */
 export interface CopyInOptions {
@@ -52,16 +57,23 @@ echo "$kind $uid $gid"
 `
 
 /**
- * Copies files of the host into the running server `name`. Modes, times and links stay; what is there already is replaced, and
- * directories are added to. It is not taken back when it fails in the middle.
+ * Copies files of the host into the server `name`. Modes, times and links stay; what is there already is replaced, and directories are
+ * added to. It is not taken back when it fails in the middle.
  * @throws VpsError BAD_PLACE, NO_SUCH_FILE (exit 2); WRONG_STATE (exit 4); COPY_FAILED, TIMED_OUT, ABORTED
  */
 export async function copyIn(context: Context, name: string, options: CopyInOptions): Promise<CopyInReport> {
-  const {sources, timeoutMs} = options
   throwIfAborted(context.signal, `copy to ${name}`)
-  const found = await Promise.all(sources.map(lookAt))
+  const found = await Promise.all(options.sources.map(lookAt))
   const path = insidePath(options.target)
-  const target = await look(context, name, path, options)
+  await using ends = await openEnds(context, name)
+  const stopped = ends.stopped(name)
+  const target = await look(context, {
+    name,
+    stopped,
+    path,
+    owner: options.owner,
+    timeoutMs: options.timeoutMs,
+  })
   const renamed = newName(name, path, target.kind, found, options.target.endsWith('/'))
   let bytes = 0
   async function* counted() {
@@ -74,21 +86,85 @@ export async function copyIn(context: Context, name: string, options: CopyInOpti
     }
   }
   const directory = renamed === undefined ? path : posix.dirname(path)
-  const argv = ['tar', '-x', '-p', '-f', '-', '-C', directory]
-  const end = await inside(context, name, {argv, input: counted(), timeoutMs})
-  if (end.exitCode !== 0) throw failed(`copy to ${name}:${path}`, end)
+  if (stopped === undefined) {
+    await unpack(context, name, {path, directory, input: counted(), timeoutMs: options.timeoutMs})
+  } else {
+    const names = found.map(({path}) => renamed ?? basename(path))
+    const inTime = noMoreThan(options.timeoutMs, name, context.signal)
+    await write(stopped, {directory, names, archive: counted(), owner: target, inTime})
+  }
   return {name, target: path, bytes}
+}
+
+interface Unpacking {
+  /** What was asked for, for messages. */
+  readonly path: string
+  readonly directory: string
+  readonly input: AsyncIterable<Uint8Array>
+  readonly timeoutMs: number | undefined
+}
+
+/** The tar of a server that runs reads what is sent to it. */
+export async function unpack(
+  context: Context,
+  name: string,
+  {path, directory, input, timeoutMs}: Unpacking,
+): Promise<void> {
+  const argv = ['tar', '-x', '-p', '-f', '-', '-C', directory]
+  const end = await inside(context, name, {argv, input, timeoutMs})
+  if (end.exitCode !== 0) throw failed(`copy to ${name}:${path}`, end)
+}
+
+interface Writing {
+  readonly directory: string
+  readonly names: readonly string[]
+  readonly archive: AsyncIterable<Uint8Array>
+  readonly owner: Owner
+  readonly inTime: () => void
+}
+
+/** What the host has packed, into the tree of a server that does not run. */
+async function write(
+  stopped: StoppedServer,
+  {directory, names, archive, owner, inTime}: Writing,
+): Promise<void> {
+  using sink = openTree(stopped, directory, owner)
+  const receiver = await Receiver.open({
+    from: 'this host',
+    names: new Map(names.map(name => [name, name])),
+    sink,
+    limits: {bytes: Number.MAX_SAFE_INTEGER, entries: Number.MAX_SAFE_INTEGER},
+    setId: true,
+  })
+  try {
+    for await (const chunk of archive) {
+      inTime()
+      receiver.write(Buffer.from(chunk))
+    }
+    receiver.end()
+  } catch (error) {
+    throw await stopped.writeError(error)
+  } finally {
+    receiver.close()
+  }
+}
+
+/** A sink for a directory that was looked at. */
+export function openTree(stopped: StoppedServer, directory: string, owner: Owner): TreeSink & Disposable {
+  const fd = stopped.enter(directory)
+  if (fd === undefined) throw wrongPlace(`there is no directory ${directory}`)
+  const sink = new TreeSink(fd, owner)
+  return Object.assign(sink, {[Symbol.dispose]: () => closeSync(fd)})
+}
+
+/** What stands at a target, and who shall own what is copied there. */
+export interface Found extends Owner {
+  readonly kind: Kind
 }
 
 type Kind = 'directory' | 'file' | 'none' | 'nowhere'
 
-interface Source {
-  /** Absolute. */
-  readonly path: string
-  readonly stat: Stats
-}
-
-async function lookAt(source: string): Promise<Source> {
+async function lookAt(source: string): Promise<Named> {
   if (['', '.', '..'].includes(posix.basename(source)))
     throw wrongPlace(
       `${JSON.stringify(source)} has no name of its own`,
@@ -96,21 +172,29 @@ async function lookAt(source: string): Promise<Source> {
     )
   const path = resolve(source)
   try {
-    return {path, stat: await lstat(path)}
+    return {path, isDirectory: (await lstat(path)).isDirectory()}
   } catch (error) {
     throw new VpsError('NO_SUCH_FILE', `cannot copy ${path}`, {cause: error, exitCode: ExitCode.wrongUse})
   }
 }
 
-async function look(
+interface Looking {
+  readonly name: string
+  readonly stopped: StoppedServer | undefined
+  readonly path: string
+  readonly owner: string | undefined
+  readonly timeoutMs: number | undefined
+}
+
+/** Looks where a target leads, and who the owner is. */
+export async function look(
   context: Context,
-  name: string,
-  path: string,
-  {owner = '0:0', timeoutMs}: CopyInOptions,
-): Promise<{kind: Kind; uid: number; gid: number}> {
+  {name, stopped, path, owner = '0:0', timeoutMs}: Looking,
+): Promise<Found> {
   const [, user, group = ''] = /^([\w][\w.-]*\$?)(?::([\w][\w.-]*\$?))?$/.exec(owner) ?? []
   if (user === undefined)
     throw wrongPlace(`${JSON.stringify(owner)} is no owner`, 'write it as user or user:group')
+  if (stopped !== undefined) return stopped.look(path, user, group)
   let said = ''
   const end = await inside(context, name, {
     argv: ['sh', '-c', LOOK, 'vps-cp', path, posix.dirname(path), user, group],
@@ -124,12 +208,18 @@ async function look(
   return {kind: kind as Kind, uid: Number(uid), gid: Number(gid)}
 }
 
+/** What is to be copied, as far as that is known. */
+export interface Named {
+  readonly path: string
+  readonly isDirectory: boolean | undefined
+}
+
 /** What the only source is called at its target; undefined where a directory takes things in. */
-function newName(
+export function newName(
   name: string,
   path: string,
   kind: Kind,
-  sources: readonly Source[],
+  sources: readonly Named[],
   asDirectory: boolean,
 ): string | undefined {
   const place = `${name}:${path}`
@@ -141,14 +231,16 @@ function newName(
     if (twice !== undefined) throw wrongPlace(`two things would be copied to ${place}/${twice}`)
     return undefined
   }
-  if (kind === 'nowhere')
+  if (kind === 'nowhere') {
+    const parent = posix.dirname(path)
     throw wrongPlace(
-      `there is no directory ${posix.dirname(path)} in ${name}`,
-      `make it: \`vps exec ${name} -- mkdir -p ${posix.dirname(path)}\``,
+      `there is no directory ${parent} in ${name}`,
+      `make it in the running server: \`vps exec ${name} -- mkdir -p ${parent}\``,
     )
-  const isDirectory = first.stat.isDirectory()
-  if (sources.length > 1 || (asDirectory && !isDirectory)) throw wrongPlace(`${place} is not a directory`)
-  if (kind === 'file' && isDirectory)
+  }
+  if (sources.length > 1 || (asDirectory && first.isDirectory !== true))
+    throw wrongPlace(`${place} is not a directory`)
+  if (kind === 'file' && first.isDirectory === true)
     throw wrongPlace(`${place} is not a directory, and ${first.path} is one`)
   return posix.basename(path)
 }

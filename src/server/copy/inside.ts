@@ -1,6 +1,7 @@
 import {VpsError} from '../../errors.ts'
 import {exec} from '../exec.ts'
 import type {Context} from '../types.ts'
+import {tooLong} from './time.ts'
 
 /** How a program in a server ended, and the last of what it complained of. */
 export interface Ended {
@@ -14,7 +15,7 @@ interface InsideOptions {
   readonly input?: AsyncIterable<Uint8Array>
   readonly timeoutMs: number | undefined
   /** Told of standard output as it comes; what it throws ends the program. */
-  readonly onOutput?: (chunk: Buffer) => void
+  readonly onOutput?: (chunk: Buffer) => void | Promise<void>
 }
 
 const KEPT_BYTES = 4096
@@ -32,12 +33,12 @@ export async function inside(
     ...(input !== undefined && {input}),
     timeoutMs,
     maxOutputBytes: 0,
-    onOutput(stream, chunk) {
-      if (stream === 'stdout') onOutput?.(chunk)
+    async onOutput(stream, chunk) {
+      if (stream === 'stdout') await onOutput?.(chunk)
       else complaint = Buffer.concat([complaint, chunk]).subarray(-KEPT_BYTES)
     },
   })
-  if (timedOut) throw new VpsError('TIMED_OUT', `${name}: copying took longer than it may`)
+  if (timedOut) throw tooLong(name)
   return {exitCode, signal, complaint: readable(complaint.toString('utf8').trim())}
 }
 
@@ -56,4 +57,9 @@ export function failed(what: string, {exitCode, signal, complaint}: Ended): VpsE
 /** A tenant's words in a message: one line, and nothing that a terminal obeys. */
 export function readable(text: string): string {
   return text.replaceAll(/\s*\n\s*/g, '; ').replaceAll(/\p{C}/gu, '?')
+}
+
+/** An error of a system call has a number; ours have words alone. */
+export function isOfSystem(error: unknown): boolean {
+  return error instanceof Error && 'errno' in error
 }

@@ -1,10 +1,13 @@
 import {lstatSync, renameSync, statSync} from 'node:fs'
 import {statfs} from 'node:fs/promises'
-import {basename, dirname, join, posix, resolve} from 'node:path'
+import {basename, dirname, join, resolve} from 'node:path'
 import {errno, throwIfAborted, writeError} from '../../host/index.ts'
 import type {Context} from '../types.ts'
-import {type Ended, failed, inside} from './inside.ts'
-import {insidePath, wrongPlace} from './places.ts'
+import {type Ends, openEnds} from './ends.ts'
+import {HostSink} from './host-sink.ts'
+import {isOfSystem} from './inside.ts'
+import {wrongPlace} from './places.ts'
+import {readSource, type Source, splitSource} from './read.ts'
 import {type ReceiveLimits, Receiver} from './receiver.ts'
 import {openStaging} from './staging.ts'
 
@@ -30,11 +33,12 @@ export interface CopyOutReport {
   readonly bytes: number
 }
 
-const MAX_BYTES = 10 * 1024 ** 3
-const MAX_ENTRIES = 1_000_000
+/** What may come from a server unless it is told. */
+export const MAX_BYTES = 10 * 1024 ** 3
+export const MAX_ENTRIES = 1_000_000
 
 /**
- * Copies files of the running server `name` to the host. What comes is not trusted: see `Receiver`. It is put together beside the
+ * Copies files of the server `name` to the host. What comes is not trusted: see `Receiver`. It is put together beside the
  * target, and gets its name once it is whole; a file takes the place of one that is there, nothing else does.
  * @throws VpsError BAD_PLACE (exit 2); WRONG_STATE (exit 4); COPY_FAILED, BAD_ARCHIVE, TOO_LARGE, NO_SPACE, TIMED_OUT, ABORTED
  */
@@ -50,6 +54,7 @@ export async function copyOut(
     sources.map(({base}) => base),
   )
   for (const target of names) refuseTaken(join(directory, target), false)
+  await using ends = await openEnds(context, name)
   await using staging = await openStaging(directory)
   const limits = await limitsOf(staging.path, options.maxBytes ?? MAX_BYTES)
   const targets = names.map(target => join(directory, target))
@@ -57,7 +62,14 @@ export async function copyOut(
   for (const [index, source] of sources.entries()) {
     const left = {entries: limits.entries - sum.entries, bytes: limits.bytes - sum.bytes}
     try {
-      const {entries, bytes} = await receive(context, name, source, staging.path, left, options.timeoutMs)
+      const {entries, bytes} = await receive(context, {
+        name,
+        ends,
+        source,
+        root: staging.path,
+        limits: left,
+        timeoutMs: options.timeoutMs,
+      })
       sum.entries += entries
       sum.bytes += bytes
     } catch (error) {
@@ -67,22 +79,6 @@ export async function copyOut(
   throwIfAborted(context.signal, `copy from ${name}`)
   for (const [index, {base}] of sources.entries()) place(join(staging.path, base), targets[index] ?? '')
   return {name, targets, ...sum}
-}
-
-interface Source {
-  readonly directory: string
-  readonly base: string
-}
-
-function splitSource(source: string): Source {
-  const path = insidePath(source)
-  const base = posix.basename(path)
-  if (['', '.', '..', '/'].includes(base))
-    throw wrongPlace(
-      `${JSON.stringify(source)} has no name of its own`,
-      'name a file or a directory of the server',
-    )
-  return {directory: posix.dirname(path), base}
 }
 
 /** Where things go, and what they are called there. */
@@ -121,50 +117,29 @@ async function limitsOf(path: string, bytes: number): Promise<ReceiveLimits> {
   return {bytes: Math.min(bytes, Math.floor(room)), entries: MAX_ENTRIES}
 }
 
+interface Receipt {
+  readonly name: string
+  readonly ends: Ends
+  readonly source: Source
+  readonly root: string
+  readonly limits: ReceiveLimits
+  readonly timeoutMs: number | undefined
+}
+
 async function receive(
   context: Context,
-  name: string,
-  {directory, base}: Source,
-  root: string,
-  limits: ReceiveLimits,
-  timeoutMs: number | undefined,
+  {name, ends, source, root, limits, timeoutMs}: Receipt,
 ): Promise<{entries: number; bytes: number}> {
-  const receiver = await Receiver.open(name, root, base, limits)
-  const what = `copy ${posix.join(directory, base)} from ${name}`
+  const names = new Map([[source.base, source.base]])
+  const receiver = await Receiver.open({from: name, names, sink: new HostSink(root), limits})
+  const onChunk = (chunk: Buffer) => receiver.write(chunk)
   try {
-    const end = await inside(context, name, {
-      argv: packing(directory, base),
-      timeoutMs,
-      onOutput: chunk => receiver.write(chunk),
-    })
-    if (!isWhole(end)) throw failed(what, end)
+    await readSource(context, {name, stopped: ends.stopped(name), source, timeoutMs, onChunk})
     receiver.end()
   } finally {
     receiver.close()
   }
   return {entries: receiver.entries, bytes: receiver.bytes}
-}
-
-/** An error of a system call has a number; ours have words alone. */
-function isOfSystem(error: unknown): boolean {
-  return error instanceof Error && 'errno' in error
-}
-
-/** GNU tar takes a backslash in a name for the beginning of an escape, unless it is told; busybox does not know the option. */
-const UNQUOTED = `case $(tar --version 2>/dev/null) in *GNU*) set -- --no-unquote "$@";; esac; exec tar "$@"`
-
-function packing(directory: string, base: string): string[] {
-  const words = ['-c', '-f', '-', '-C', directory, `./${base}`]
-  return base.includes('\\') ? ['sh', '-c', UNQUOTED, 'vps-cp', ...words] : ['tar', ...words]
-}
-
-/** GNU tar ends with 1, too, for files that changed while it read them, as logs do. */
-function isWhole({exitCode, complaint}: Ended): boolean {
-  const changed = /: (file changed as we read it|File removed before we read it|socket ignored)$/
-  return (
-    exitCode === 0 ||
-    (exitCode === 1 && complaint !== '' && complaint.split('; ').every(line => changed.test(line)))
-  )
 }
 
 function place(from: string, to: string): void {

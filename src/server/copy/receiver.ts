@@ -1,26 +1,28 @@
-import {
-  chmodSync,
-  closeSync,
-  constants,
-  fchmodSync,
-  futimesSync,
-  linkSync,
-  lutimesSync,
-  mkdirSync,
-  openSync,
-  symlinkSync,
-  utimesSync,
-  writeSync,
-} from 'node:fs'
 import type {Parser, ReadEntry} from 'tar'
 import {VpsError} from '../../errors.ts'
 import {readable} from './inside.ts'
+import {wrongPlace} from './places.ts'
+import type {Attributes, Sink} from './sink.ts'
 
 /** What may come from a server. */
 export interface ReceiveLimits {
   /** Of all files together. */
   readonly bytes: number
   readonly entries: number
+}
+
+/** Whose archive it is, and what becomes of it. */
+export interface Receiving {
+  /** Who sends it, for messages. */
+  readonly from: string
+  /** What was asked for, by name, and what it is called where it goes: all else is refused. */
+  readonly names: ReadonlyMap<string, string>
+  readonly sink: Sink
+  readonly limits: ReceiveLimits
+  /** Whether set-user-ID and its like are believed; default: no. */
+  readonly setId?: boolean
+  /** The name of a file that is to be replaced, so that it must be no directory. */
+  readonly fileAt?: string | undefined
 }
 
 type Kind = 'directory' | 'file' | 'link'
@@ -31,37 +33,22 @@ const SLACK = 1024 * 1024
 const LONGEST_PATH = 4000
 
 /**
- * Writes what an archive has that a hostile tenant may have made, into an empty directory that nobody else can reach. Nothing is
- * followed: an entry lies in directories that were made here, and nowhere else; no name is written twice.
- *
- * Files, directories and symbolic links, owned by who runs this; permissions without set-user-ID and its like.
+ * Looks at what an archive has that a hostile tenant may have made, before it goes anywhere: files, directories and symbolic links
+ * that were asked for. Nothing is followed: an entry lies in directories that came before, and nowhere else; no name comes twice.
  */
 export class Receiver {
-  readonly #server: string
-  readonly #root: string
-  readonly #limits: ReceiveLimits
+  readonly #receiving: Receiving
   readonly #parser: Parser
-  /** All that was made, by path. */
+  /** All that came, by path. */
   readonly #made = new Map<string, Kind>()
-  readonly #directories: {readonly path: string; readonly entry: ReadEntry}[] = []
-  #base = ''
-  #open: number | undefined
+  #isOpen = false
   #entries = 0
   #bytes = 0
   #raw = 0
   #failure: unknown
 
-  private constructor(
-    server: string,
-    root: string,
-    limits: ReceiveLimits,
-    base: string,
-    TarParser: typeof Parser,
-  ) {
-    this.#server = server
-    this.#root = root
-    this.#limits = limits
-    this.#base = base
+  private constructor(receiving: Receiving, TarParser: typeof Parser) {
+    this.#receiving = receiving
     this.#parser = new TarParser({
       gzip: false,
       brotli: false,
@@ -72,10 +59,9 @@ export class Receiver {
     this.#parser.on('ignoredEntry', entry => this.#guarded(entry, () => this.#takeUnknown(entry)))
   }
 
-  /** @param base the name that was asked for: all else is refused */
-  static async open(server: string, root: string, base: string, limits: ReceiveLimits): Promise<Receiver> {
+  static async open(receiving: Receiving): Promise<Receiver> {
     const {Parser: TarParser} = await import('tar')
-    return new Receiver(server, root, limits, base, TarParser)
+    return new Receiver(receiving, TarParser)
   }
 
   get entries(): number {
@@ -95,23 +81,20 @@ export class Receiver {
     this.#throwFailure()
   }
 
-  /** After the last chunk: permissions and times of directories, which were ours to write in until now. */
+  /** After the last chunk. */
   end(): void {
     this.#parser.end()
-    if (this.#failure === undefined && this.#open !== undefined)
+    if (this.#failure === undefined && this.#isOpen)
       this.#guarded(undefined, () => this.#refuse('ends in the middle of a file'))
     this.#throwFailure()
-    if (!this.#made.has(this.#base)) this.#refuse(`does not have ${readable(this.#base)}`)
-    for (const {path, entry} of this.#directories.reverse()) {
-      utimesSync(path, ...timesOf(entry))
-      chmodSync(path, permissions(entry))
-    }
+    for (const [name, as] of this.#receiving.names)
+      if (!this.#made.has(as)) this.#refuse(`does not have ${readable(name)}`)
+    this.#receiving.sink.finish()
   }
 
   /** Closes what a failure left open. */
   close(): void {
-    if (this.#open !== undefined) closeSync(this.#open)
-    this.#open = undefined
+    this.#receiving.sink.close()
   }
 
   #throwFailure(): void {
@@ -160,33 +143,33 @@ export class Receiver {
   }
 
   #takeFile(path: string, entry: ReadEntry): void {
-    const {O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW} = constants
-    this.#makeNew(path, 'file')
-    const fd = openSync(this.#at(path), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600)
-    this.#open = fd
+    const {sink} = this.#receiving
+    this.#note(path, 'file')
+    sink.file(path, entry.size, this.#attributes(entry))
+    this.#isOpen = true
     const finish = () => {
-      fchmodSync(fd, permissions(entry))
-      futimesSync(fd, ...timesOf(entry))
-      this.close()
+      this.#isOpen = false
+      sink.endFile()
     }
     if (entry.size === 0) {
       finish()
       entry.resume()
       return
     }
-    entry.on('data', chunk => this.#guarded(undefined, () => writeAll(fd, chunk)))
+    entry.on('data', chunk => this.#guarded(undefined, () => sink.data(chunk)))
     entry.on('end', () => this.#guarded(undefined, finish))
   }
 
   #takeDirectory(path: string, entry: ReadEntry): void {
-    if (this.#made.get(path) !== 'directory') this.#makeDirectory(path)
-    this.#directories.push({path: this.#at(path), entry})
+    if (path === this.#receiving.fileAt)
+      throw wrongPlace(`${path} is there and no directory, and one would take its place`)
+    if (this.#made.get(path) !== 'directory') this.#note(path, 'directory')
+    this.#receiving.sink.directory(path, this.#attributes(entry))
   }
 
   #takeLink(path: string, entry: ReadEntry): void {
-    this.#makeNew(path, 'link')
-    symlinkSync(entry.linkpath ?? '', this.#at(path))
-    lutimesSync(this.#at(path), ...timesOf(entry))
+    this.#note(path, 'link')
+    this.#receiving.sink.link(path, entry.linkpath ?? '', this.#attributes(entry))
   }
 
   /** A further name of a file that came before. */
@@ -194,8 +177,8 @@ export class Receiver {
     const other = this.#partsOf(entry.linkpath ?? '').join('/')
     if (this.#made.get(other) !== 'file')
       this.#refuse(`has a hard link to what is no file of it: ${readable(`${path} to ${other}`)}`)
-    this.#makeNew(path, 'file')
-    linkSync(this.#at(other), this.#at(path))
+    this.#note(path, 'file')
+    this.#receiving.sink.name(path, other)
   }
 
   #takeUnknown({path, type, meta}: ReadEntry): never {
@@ -205,7 +188,7 @@ export class Receiver {
     )
   }
 
-  /** Its names, from the one that was asked for. */
+  /** Its names, from what the one that was asked for is to be called. */
   #partsOf(path: string): string[] {
     const shown = readable(path.slice(0, 200))
     if (path.startsWith('/')) this.#refuse(`has an absolute path: ${shown}`)
@@ -214,33 +197,36 @@ export class Receiver {
     if (path.length > LONGEST_PATH) this.#refuse(`has a path that is too long: ${shown}…`)
     const parts = path.split('/').filter(part => part !== '' && part !== '.')
     if (parts.includes('..')) this.#refuse(`has a path that leads out of it: ${shown}`)
-    if (parts[0] !== this.#base) this.#refuse(`has what was not asked for: ${shown}`)
-    return parts
+    const as = this.#receiving.names.get(parts[0] ?? '')
+    if (as === undefined) this.#refuse(`has what was not asked for: ${shown}`)
+    return [as, ...parts.slice(1)]
   }
 
   #makeParents(parts: readonly string[]): void {
     for (let depth = 1; depth < parts.length; depth++) {
       const path = parts.slice(0, depth).join('/')
       const kind = this.#made.get(path)
-      if (kind === undefined) this.#makeDirectory(path)
-      else if (kind !== 'directory')
+      if (kind === undefined) {
+        this.#note(path, 'directory')
+        this.#receiving.sink.directory(path)
+      } else if (kind !== 'directory')
         this.#refuse(
           `has an entry behind a ${kind === 'link' ? 'symbolic link' : kind}: ${readable(parts.join('/'))}`,
         )
     }
   }
 
-  /** The name must be free, too: file systems differ in which names are the same. */
-  #makeDirectory(path: string): void {
-    this.#makeNew(path, 'directory')
-    mkdirSync(this.#at(path), 0o700)
-  }
-
-  #makeNew(path: string, kind: Kind): void {
+  #note(path: string, kind: Kind): void {
     if (this.#made.has(path)) this.#refuse(`has a name twice: ${readable(path)}`)
     this.#made.set(path, kind)
     this.#entries++
-    if (this.#entries > this.#limits.entries) this.#tooLarge(`more than ${this.#limits.entries} entries`)
+    const {entries} = this.#receiving.limits
+    if (this.#entries > entries) this.#tooLarge(`more than ${entries} entries`)
+  }
+
+  #attributes(entry: ReadEntry): Attributes {
+    const {mode = 0o600} = entry
+    return {mode: mode & (this.#receiving.setId === true ? 0o7777 : 0o777), modified: timeOf(entry)}
   }
 
   #count({size, path, type}: ReadEntry): void {
@@ -248,38 +234,27 @@ export class Receiver {
       this.#refuse(`has an entry without a size: ${readable(path)}`)
     if (size > 0 && !/File$/.test(type)) this.#refuse(`has contents where there are none: ${readable(path)}`)
     this.#bytes += size
-    if (this.#bytes > this.#limits.bytes)
-      this.#tooLarge(`more than the ${this.#limits.bytes} bytes that it may be, with ${readable(path)}`)
-  }
-
-  #at(path: string): string {
-    return `${this.#root}/${path}`
+    if (this.#bytes > this.#receiving.limits.bytes)
+      this.#tooLarge(
+        `more than the ${this.#receiving.limits.bytes} bytes that it may be, with ${readable(path)}`,
+      )
   }
 
   #tooLarge(what: string): never {
-    throw new VpsError('TOO_LARGE', `what ${this.#server} sends is ${what}`, {
+    throw new VpsError('TOO_LARGE', `what ${this.#receiving.from} sends is ${what}`, {
       suggestions: ['copy less of it, or see --max-size'],
     })
   }
 
   #refuse(what: string): never {
-    throw new VpsError('BAD_ARCHIVE', `the archive that ${this.#server} sends ${what}`, {
+    throw new VpsError('BAD_ARCHIVE', `the archive that ${this.#receiving.from} sends ${what}`, {
       suggestions: ['nothing of it was kept; have a look at tar in that server'],
     })
   }
 }
 
-function writeAll(fd: number, chunk: Uint8Array): void {
-  for (let done = 0; done < chunk.length; ) done += writeSync(fd, chunk, done)
-}
-
-function permissions({mode = 0o600}: ReadEntry): number {
-  return mode & 0o777
-}
-
-/** Access and modification, as it says; now where it says nonsense. */
-function timesOf({mtime}: ReadEntry): [Date, Date] {
+/** When it was changed, as it says; now where it says nonsense. */
+function timeOf({mtime}: ReadEntry): Date {
   const seconds = (mtime?.getTime() ?? Number.NaN) / 1000
-  const time = mtime !== undefined && Math.abs(seconds) < 2 ** 33 ? mtime : new Date()
-  return [time, time]
+  return mtime !== undefined && Math.abs(seconds) < 2 ** 33 ? mtime : new Date()
 }
