@@ -1,4 +1,5 @@
-import {readFileSync} from 'node:fs'
+import {readFileSync, rmSync, writeFileSync} from 'node:fs'
+import {join} from 'node:path'
 import {execa, type Result} from 'execa'
 import {serverPaths} from '../../src/host/index.ts'
 import type {Workshop} from './bare-server.ts'
@@ -12,11 +13,12 @@ export async function createServers(
   host: ScratchHost,
   servers: Readonly<Record<string, Wanted>>,
 ): Promise<void> {
-  for (const [name, wanted] of Object.entries(servers))
-    await host.must(['create', name, '--file', '-'], {
-      stdin: 'pipe',
-      input: JSON.stringify({name, template: 'host', init: 'persist', ...wanted}),
-    })
+  const file = join(host.root, 'wanted.yaml')
+  for (const [name, wanted] of Object.entries(servers)) {
+    writeFileSync(file, JSON.stringify({name, template: 'host', init: 'persist', ...wanted}))
+    await host.must(['create', name, '--file', file])
+  }
+  rmSync(file)
 }
 
 /** Creates servers and starts them. Without more in `wanted` they are of the host template and persist. */

@@ -4,6 +4,7 @@ import {join} from 'node:path'
 import {execa} from 'execa'
 import {BENCH_PROGRAMS, benchProgram} from '../../bench/programs.ts'
 import {STATIC, testProgram} from '../helpers/programs.ts'
+import {bundleTests} from './bundle.ts'
 import {recipe, repository} from './recipe.ts'
 
 /** Lists files NUL-terminated; without git (an unpacked archive) everything that is not made or brought. */
@@ -25,6 +26,7 @@ export async function buildCheckout(image: string, scratch: string): Promise<voi
   const link = `${listFiles} | cpio --null --pass-through --link --make-directories --quiet "$0" 2>/dev/null`
   // cpio complains about tracked files that were deleted or a moment ago renamed: those are left out
   await execa('sh', ['-c', link, tree], {cwd: repository, reject: false})
+  await bundleTests(tree)
   const options = ['-E', 'lazy_itable_init=1,lazy_journal_init=1', '-O', 'quota,project']
   await execa('mke2fs', [
     '-q',

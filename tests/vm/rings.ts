@@ -1,14 +1,11 @@
 // Runs rings of tests in the guest, one vitest per ring, and brings their results back to build/vm/results.
-import {existsSync, globSync} from 'node:fs'
 import {mkdir, rm, writeFile} from 'node:fs/promises'
 import {join} from 'node:path'
+import {rings} from './files.ts'
 import type {Machine} from './qemu.ts'
-import {cacheDirectory, repository} from './recipe.ts'
+import {cacheDirectory} from './recipe.ts'
 import {within} from './time.ts'
 import {resultsDirectory, vitestCommand} from './vitest.ts'
-
-/** Rings in the order in which they run; a ring without a test file is left out when it is not asked for. */
-const allRings = ['vm', 'unit', 'host']
 
 /** Seconds: for one ring, and without any output. */
 const ringLimit = Number(process.env.VPS_VM_RING_TIMEOUT ?? 1500)
@@ -35,14 +32,14 @@ export async function runRings(
   asked: string[],
   vitestArguments: string[],
 ): Promise<number> {
-  const rings = asked.length > 0 ? asked : allRings.filter(hasTests)
+  const wanted = asked.length > 0 ? asked : rings
   const results = join(cacheDirectory, 'results')
   await rm(results, {recursive: true, force: true})
   await mkdir(results, {recursive: true})
   const start = performance.now()
   const total: Count = {passed: 0, failed: 0, skipped: 0, files: {passed: 0, failed: 0}}
   let status = 0
-  for (const ring of rings) {
+  for (const ring of wanted) {
     console.log(`\nvm: ring ${ring}`)
     const ringStatus = await runRing(machine, ring, vitestArguments)
     const report = await fetchResults(machine, ring, results)
@@ -54,11 +51,6 @@ export async function runRings(
   if (total.failed > 0) status ||= 1
   console.log(summary(total, performance.now() - start))
   return status
-}
-
-function hasTests(ring: string): boolean {
-  const pattern = ring === 'vm' ? 'tests/vm/**/*.vm.test.ts' : `tests/${ring}/**/*.test.ts`
-  return existsSync(join(repository, 'tests', ring)) && globSync(pattern, {cwd: repository}).length > 0
 }
 
 async function runRing(machine: Machine, ring: string, vitestArguments: string[]): Promise<number> {

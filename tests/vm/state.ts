@@ -81,7 +81,10 @@ async function warm(machine: Machine): Promise<void> {
     cd /vps && ${vitestCommand('vm/warm', [])} >&2 || exit
     umount /vps/node_modules && rm -r /vps/tests
     sync`
-  const files = ['package.json', 'tests/vm/vitest.config.ts', 'tests/vm/warm/warm.test.ts']
+  const files = [
+    'package.json',
+    ...['vitest.config.ts', 'files.ts', 'warm/warm.test.ts'].map(name => `tests/vm/${name}`),
+  ]
   const {stdout} = await execa('tar', ['-c', ...files], {cwd: repository, encoding: 'buffer'})
   const stdin = Buffer.from(stdout)
   const {status, stderr} = await machine.agent.run({argv: ['sh', '-c', script], stdin})

@@ -3,22 +3,17 @@
 import {existsSync} from 'node:fs'
 import {join} from 'node:path'
 import {defineConfig, type TestProjectInlineConfiguration} from 'vitest/config'
+import {testFiles} from './files.ts'
 
 const root = join(import.meta.dirname, '../..')
 const ring = process.env.VPS_TEST_RING ?? 'vm'
 const slow = Number(process.env.VPS_TEST_SLOW ?? 1)
 
-/**
- * What of the other rings runs here, too: what depends on the kernel, or on systemd running the host, and has no test of its own in
- * this ring. Not what needs a compiler, a tmpfs with shifted owners (Linux 6.3) or a Debian from the network; nor long loops, which
- * emulation makes ten times as long and the machine outside has run already.
- */
-const alsoHere: Readonly<Record<string, readonly string[]>> = {
-  unit: ['host-facts', 'host-files', 'native', 'storage'],
-  host: ['00-snapshot', 'doctor', 'zz-leaks'],
-}
-const everything = ring === 'vm' ? 'tests/vm/**/*.vm.test.ts' : `tests/${ring}/**/*.test.ts`
-const include = alsoHere[ring]?.map(name => `tests/${ring}/${name}.test.ts`) ?? [everything]
+/** Bundled (bundle.ts), unless the state is being made that all runs begin with. */
+const include =
+  ring === 'vm/warm'
+    ? [`tests/${ring}/*.test.ts`]
+    : testFiles(ring, root).map(name => name.replace(/\.ts$/, '.js'))
 
 type Settings = NonNullable<TestProjectInlineConfiguration['test']>
 
@@ -40,8 +35,9 @@ export default defineConfig(async () => {
     test: {
       ...own,
       include,
-      fsModuleCache: false,
       fileParallelism: false,
+      // Node loads them itself: there is nothing left to transform.
+      experimental: {viteModuleRunner: false},
       // Rates and shares are measured here, on an emulated machine that shares its cores with others.
       retry: ring === 'vm' ? 2 : 0,
       maxWorkers: 1,

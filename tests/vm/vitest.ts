@@ -35,7 +35,7 @@ export function vitestCommand(ring: string, extra: string[]): string {
     ...['--reporter=verbose', '--reporter=json', '--reporter=junit'],
     `--outputFile.json=${resultsDirectory}/${ring}.json`,
     `--outputFile.junit=${resultsDirectory}/${ring}.xml`,
-    ...extra,
+    ...extra.map(word => word.replace(/\.test\.ts$/, '.test.js')), // as they are bundled
   ]
   const exports = Object.entries(environment).map(([key, value]) => `${key}="${value}"`)
   return `${exports.join(' ')} ${words.map(quote).join(' ')}`
