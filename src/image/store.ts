@@ -289,7 +289,26 @@ async function lockImage(
   return await lockFile(join(paths.locks, `image-${id}.lock`), {verb, progress, signal, what: `image ${id}`})
 }
 
+interface Read {
+  readonly stamp: string
+  readonly image: ImageInfo
+}
+
+/** What was read of images, by their files. */
+const readOnce = new Map<string, Read>()
+
 function readImage(paths: HostPaths, id: string): ImageInfo | undefined {
+  const file = imageFile(paths, id)
+  const stamp = stampOfFile(file)
+  const last = readOnce.get(file)
+  if (last?.stamp === stamp) return last.image
+  readOnce.delete(file)
+  const image = readImageNow(paths, id)
+  if (image !== undefined) readOnce.set(file, {stamp, image})
+  return image
+}
+
+function readImageNow(paths: HostPaths, id: string): ImageInfo | undefined {
   let text: string
   try {
     text = readFileSync(imageFile(paths, id), 'utf8')

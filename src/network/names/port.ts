@@ -2,11 +2,19 @@
  * Ports that the dnsmasq of a project answers at, at the gateway's address. The symbolic link `ports/PORT` names the project; it keeps
  * its port for as long as there is a network of ours on the host, because rules of running servers lead to it.
  */
-import {readdirSync, readlinkSync} from 'node:fs'
-import {rm, symlink} from 'node:fs/promises'
+import {rm} from 'node:fs/promises'
 import {createServer} from 'node:net'
 import {join} from 'node:path'
-import {errno, type HostConfig, type HostPaths, makeDirectory, writeError} from '../../host/index.ts'
+import {
+  addLink,
+  errno,
+  forgetLinks,
+  type HostConfig,
+  type HostPaths,
+  makeDirectory,
+  readLinks,
+  writeError,
+} from '../../host/index.ts'
 import {projectNumber} from '../projects.ts'
 import {findDnsmasq} from './process.ts'
 
@@ -25,6 +33,9 @@ export async function takeNamesPort(
   project: string,
 ): Promise<number | null> {
   if (findDnsmasq() === undefined) return null
+  const seen = namesPort(paths, project)
+  if (seen !== null) return seen
+  forgetLinks(directoryOf(paths)) // another program may have taken one just now
   const known = namesPort(paths, project)
   if (known !== null) return known
   const number = await projectNumber(paths, project)
@@ -37,8 +48,8 @@ export async function takeNamesPort(
 
 /** The port that `takeNamesPort` gave; `null` when it gave none. */
 export function namesPort(paths: Pick<Paths, 'runNetwork'>, project: string): number | null {
-  const directory = directoryOf(paths)
-  return portsIn(directory).find(port => readlinkSync(join(directory, String(port))) === project) ?? null
+  const known = [...readLinks(directoryOf(paths))].find(([, owner]) => owner === project)
+  return known === undefined ? null : Number(known[0])
 }
 
 /** When no server is left. */
@@ -50,7 +61,7 @@ async function claim(paths: Paths, port: number, project: string): Promise<boole
   const path = join(directoryOf(paths), String(port))
   await makeDirectory(directoryOf(paths), 0o700)
   try {
-    await symlink(project, path)
+    addLink(directoryOf(paths), String(port), project)
     return true
   } catch (error) {
     if (errno(error) === 'EEXIST') return false
@@ -68,13 +79,4 @@ async function isFree(host: string, port: number): Promise<boolean> {
 
 function directoryOf({runNetwork}: Pick<Paths, 'runNetwork'>): string {
   return join(runNetwork, 'ports')
-}
-
-function portsIn(directory: string): number[] {
-  try {
-    return readdirSync(directory).map(Number)
-  } catch (error) {
-    if (errno(error) === 'ENOENT') return []
-    throw error
-  }
 }
