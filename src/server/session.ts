@@ -24,7 +24,7 @@ export async function openSession(context: Context, verb: string, ...names: stri
   throwIfAborted(context.signal, `${verb} ${names.join(' ')}`)
   await requirePrivilege(`${verb} ${names.join(' ')}`)
   await prepareTrees(context)
-  for (let wanted = [...names].sort(); ; ) {
+  for (let wanted = [...new Set(names)].sort(); ; ) {
     await using undo = new AsyncDisposableStack()
     const locks = undo.use(new Locks(context.paths))
     for (const name of wanted) await locks.take(name, verb, context)

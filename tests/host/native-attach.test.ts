@@ -26,6 +26,7 @@ import {
   spawnWithWords,
   Workshop,
 } from '../helpers/bare-server.ts'
+import {quietly} from '../helpers/processes.ts'
 
 const attach = nativeFile('vps-attach')
 const setup = `
@@ -103,7 +104,9 @@ async function processes(text: string): Promise<number[]> {
 /** The child of a process, by its name. */
 function childOf(pid: number | undefined, name: string): number | undefined {
   const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ')
-  return children.map(Number).find(child => readFileSync(`/proc/${child}/comm`, 'utf8') === `${name}\n`)
+  const nameOf = (child: string): string =>
+    quietly(() => readFileSync(`/proc/${child}/comm`, 'utf8').trimEnd()) ?? '' // one may just have ended
+  return children.filter(child => nameOf(child) === name).map(Number)[0]
 }
 
 function isGone(pid: number | undefined): boolean {
@@ -490,8 +493,8 @@ describe('nothing is left behind', () => {
   test('by a vps-attach killed with SIGKILL', async () => {
     const child = start(brood)
     await firstOutput(child)
+    await until('it has a watcher', () => childOf(child.pid, 'vps-watch') !== undefined)
     const watcher = childOf(child.pid, 'vps-watch')
-    expect(watcher).toBeGreaterThan(1)
     child.kill('SIGKILL')
     await until('no process of the command', async () => (await processes('sleep 3333')).length === 0)
     await until('no cgroup', () => attachGroups(server.cgroup).length === 0)

@@ -760,22 +760,20 @@ const FLOODS: readonly Attack[] = [
     name: "the host's table of connections, filled by one server",
     off: [withoutRule(`connections-${CONNECTIONS}-out`, 'ct count over')],
     attempt: async scene => {
-      const count = () => Number(scene.world.host.sh('cat /proc/sys/net/netfilter/nf_conntrack_count'))
-      tracked ??= count() // what the attacks before have left
-      const before = tracked
       const ends = {from: mallory.ipv4, to: INTERNET.ipv4}
       await scene.send(
         Array.from({length: 2 * CONNECTIONS}, (_, index) =>
           frame(scene.hop(), datagram(ends, [10_000 + index, 7000], 'flood')),
         ),
       )
-      return () => count() - before > 1.5 * CONNECTIONS
+      const own = `src=${mallory.ipv4} .*dport=7000 `
+      return () =>
+        Number(scene.world.host.sh(`grep -c '${own}' /proc/net/nf_conntrack || :`)) > 1.5 * CONNECTIONS
     },
   },
 ]
 
 let scene: Scene
-let tracked: number | undefined
 let marks = 0
 
 /** A text that is in no other packet. */
