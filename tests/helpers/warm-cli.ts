@@ -32,6 +32,11 @@ export async function runWarm(args: readonly string[], root: string, timeoutMs: 
   return outcome
 }
 
+/** Ends those that wait, for whoever looks for what was left. */
+export async function endWarm(): Promise<void> {
+  await Promise.all(idle.splice(0).map(cli => cli.end()))
+}
+
 class WarmCli {
   readonly #directory = mkdtempSync(join(tmpdir(), 'warm-cli-'))
   readonly #stdout = join(this.#directory, 'stdout')
@@ -71,6 +76,11 @@ class WarmCli {
     } finally {
       clearTimeout(timer)
     }
+  }
+
+  async end(): Promise<void> {
+    this.#child.kill('SIGKILL')
+    await this.#ended.catch(() => {})
   }
 
   /** Without the last newline, as execa has it. */

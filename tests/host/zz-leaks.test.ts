@@ -1,6 +1,7 @@
 import {expect, test} from 'vitest'
 import {requires} from '../helpers/host.ts'
 import {awaitOtherParts, newSince, readSnapshot, takeSnapshot} from '../helpers/leaks.ts'
+import {endWarm} from '../helpers/warm-cli.ts'
 
 /* The last file of the suite by its name. */
 
@@ -14,6 +15,7 @@ test('the suite has left nothing behind', {...requires('root'), timeout: OTHERS_
   const before = readSnapshot()
   if (before === undefined) return skip('00-snapshot was no part of this run')
   await awaitOtherParts(OTHERS_MS)
+  await endWarm()
   expect(await settledLeaks(before)).toEqual([])
 })
 
