@@ -3,7 +3,7 @@ import {readdir, readFile, rmdir, writeFile} from 'node:fs/promises'
 import {join, relative} from 'node:path'
 import {setTimeout as sleep} from 'node:timers/promises'
 import {ExitCode, VpsError} from '../errors.ts'
-import {errno, ifMissing} from '../host/index.ts'
+import {errno} from '../host/index.ts'
 import type {CgroupPlace} from './cgroup-place.ts'
 
 /** How long killed processes may take to be gone; one in an uninterruptible wait may take longer, and is named then. */
@@ -79,9 +79,9 @@ function cannotHandDown(controller: string, file: string, cause: unknown): VpsEr
   })
 }
 
-/** Kills whatever is left in the tree `directory` and removes it, or all below it. A missing tree is fine. */
+/** Kills whatever is left in the tree `directory` and removes it, or all below it. A tree that is missing, or that goes, is fine. */
 export async function removeCgroup(directory: string, {keepTop = false} = {}): Promise<void> {
-  await ifMissing(writeFile(join(directory, 'cgroup.kill'), '1'), undefined)
+  await ifGone(writeFile(join(directory, 'cgroup.kill'), '1'), undefined)
   const deadline = performance.now() + KILL_TIMEOUT_MS
   for (let pause = 1; !(await removeEmpty(directory, keepTop)); pause = Math.min(pause * 2, 50)) {
     if (performance.now() > deadline) throw await stillBusy(directory)
@@ -110,9 +110,10 @@ async function stillBusy(directory: string): Promise<VpsError> {
   })
 }
 
-/** Freezes or thaws a cgroup and waits until it is so. */
+/** Freezes or thaws a cgroup and waits until it is so. One that is gone is thawed. */
 export async function freezeCgroup(directory: string, frozen: boolean, timeoutMs = 10_000): Promise<void> {
-  await writeFile(join(directory, 'cgroup.freeze'), frozen ? '1' : '0')
+  const written = writeFile(join(directory, 'cgroup.freeze'), frozen ? '1' : '0')
+  await (frozen ? written : ifGone(written, undefined))
   const deadline = performance.now() + timeoutMs
   for (let pause = 1; !(await eventIs(directory, 'frozen', frozen)); pause = Math.min(pause * 2, 20)) {
     if (performance.now() > deadline)
@@ -143,7 +144,10 @@ async function childGroups(directory: string): Promise<string[]> {
   return entries.filter(entry => entry.isDirectory()).map(entry => join(directory, entry.name))
 }
 
-/** cgroup files of a group that was just removed answer ENODEV; threaded ones have no list of processes (EOPNOTSUPP). */
+/**
+ * cgroup files of a group that was just removed (systemd does that once a scope is empty) answer ENODEV; threaded ones have no
+ * list of processes (EOPNOTSUPP).
+ */
 async function ifGone<Value>(promise: Promise<Value>, fallback: Value): Promise<Value> {
   try {
     return await promise
