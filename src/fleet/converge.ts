@@ -117,11 +117,12 @@ async function adopt({paths}: Context, name: string, {text, fleet}: Wanted): Pro
 async function make(
   context: Context,
   name: string,
-  {text, fleet}: Wanted,
+  {text, fleet, loadedAt}: Wanted,
   origin: HistoryOrigin,
 ): Promise<Loaded | undefined> {
   const isDefined = standingOf(context.paths, name).text !== undefined
-  const {loaded} = await create(context, name, {...(!isDefined && {definitionText: text}), fleet}, origin)
+  const source = isDefined ? {fleet} : {definitionText: text, loadedAt, fleet}
+  const {loaded} = await create(context, name, source, origin)
   return loaded
 }
 

@@ -64,8 +64,8 @@ function wantedTasks(context: Context, fleet: Fleet, look: Look, options: PlanOp
   return tasks
 }
 
-function targetOf({name: fleet}: Fleet, {text, state, definition}: FleetServer): Target {
-  return {kind: 'server', text, state, fleet, definition: () => definition}
+function targetOf({name: fleet}: Fleet, {text, state, definition, loadedAt}: FleetServer): Target {
+  return {kind: 'server', text, state, fleet, definition: () => definition, loadedAt}
 }
 
 /** A task whose order is not known yet. */

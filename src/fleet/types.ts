@@ -1,4 +1,5 @@
 import type {Definition, Problem} from '../definition/index.ts'
+import type {FleetServer} from './file/index.ts'
 import type {Before} from './journal.ts'
 
 /** What is done to a server, in the order in which it is done to one. */
@@ -80,6 +81,8 @@ export type Target =
       readonly fleet: string | undefined
       /** `text`, parsed. */
       readonly definition: () => Definition
+      /** The same as it stands once it is written to `file`, if that can be told without reading it. */
+      readonly loadedAt?: FleetServer['loadedAt'] | undefined
     }
 
 /** A planned server with all that doing it needs. */

@@ -37,6 +37,12 @@ export interface CreateSource {
   readonly fleet?: string | undefined
 }
 
+/** For callers that know what the text says, as they wrote it. */
+export interface WrittenSource extends CreateSource {
+  /** What `definitionText` is read as once it stands in `file`; undefined: it has to be read. */
+  readonly loadedAt?: ((file: string) => Loaded | undefined) | undefined
+}
+
 interface Draft {
   readonly loaded: Loaded
   /** To be written as the server's definition; `undefined` when it is there already. */
@@ -52,7 +58,7 @@ interface Draft {
 export async function create(
   context: Context,
   name: string,
-  {fleet, ...source}: CreateSource,
+  {fleet, loadedAt, ...source}: WrittenSource,
   origin: HistoryOrigin = {},
 ): Promise<{readonly generated: GeneratedPassword[]; readonly loaded: Loaded | undefined}> {
   const {paths, config, progress, signal} = context
@@ -60,7 +66,8 @@ export async function create(
   const files = serverPaths(paths, name)
   if (existsSync(files.storage))
     throw wrongState(`server ${name} exists already`, `see it with \`vps show ${name}\``)
-  const draft = await draftDefinition(paths, name, source)
+  const known = existsSync(files.definition) ? undefined : loadedAt?.(files.definition)
+  const draft = known === undefined ? await draftDefinition(paths, name, source) : draftOf(known)
   const image = await ensureImage(draft.loaded.definition.template, {
     paths,
     progress,
@@ -130,6 +137,10 @@ async function commit(
     for (const file of staged === undefined ? [] : [staged, definition]) await rm(file, {force: true})
     throw await writeError(storage, error)
   }
+}
+
+function draftOf(loaded: Loaded): Draft {
+  return {loaded, text: loaded.text, directory: dirname(loaded.file)}
 }
 
 async function draftDefinition(paths: HostPaths, name: string, source: CreateSource): Promise<Draft> {

@@ -9,7 +9,13 @@ import {tmpdir} from 'node:os'
 import {dirname, join} from 'node:path'
 import process from 'node:process'
 import {afterAll, afterEach, beforeAll, describe, expect, test} from 'vitest'
-import {parseDefinition, profilesIn, renderProblems} from '../../src/definition/index.ts'
+import {
+  type Loaded,
+  type Path,
+  parseDefinition,
+  profilesIn,
+  renderProblems,
+} from '../../src/definition/index.ts'
 import {
   checkFleet,
   type Fleet,
@@ -131,9 +137,10 @@ describe.each(casesOf('good'))('good $theme', ({cases}) => {
 
 /** The text of each server reads back as the same definition, and keeps its meaning where the fleet's files are not known. */
 function expectTrue({servers}: Fleet): void {
-  for (const {name, text, definition} of servers) {
+  for (const {name, text, definition, loadedAt} of servers) {
+    const file = join(paths.definitions, `${name}.yaml`)
     const loaded = parseDefinition(text, {
-      file: join(paths.definitions, `${name}.yaml`),
+      file,
       profiles: profilesIn(paths.profiles),
     })
     expect(
@@ -143,7 +150,35 @@ function expectTrue({servers}: Fleet): void {
       ),
     ).toBe('')
     expect(loaded.definition).toEqual(definition)
+    expectSame(loadedAt(file), loaded)
   }
+}
+
+/** What the fleet knows of a server that it wrote is what reading it would say: where each key stands, and the nearest of others. */
+function expectSame(known: Loaded | undefined, read: Loaded): void {
+  const {profiles} = read.definition
+  expect(known === undefined).toBe(profiles.length > 0)
+  if (known === undefined) return
+  expect({...known, origin: null, written: null}).toEqual({
+    ...read,
+    problems: [],
+    origin: null,
+    written: null,
+  })
+  const paths = [[], ...pathsIn(read.definition), ['network', 'links', 7, 'rate'], ['resources', 'pids']]
+  for (const path of paths) {
+    expect(known.origin(path)).toEqual(read.origin(path))
+    expect(known.written(path)).toBe(read.written(path))
+  }
+}
+
+function pathsIn(value: unknown, path: Path = []): Path[] {
+  if (typeof value !== 'object' || value === null) return [path]
+  const steps = Array.isArray(value) ? [...value.keys()] : Object.keys(value)
+  return [
+    ...(path.length > 0 ? [path] : []),
+    ...steps.flatMap(step => pathsIn(value[step as keyof typeof value], [...path, step])),
+  ]
 }
 
 describe('where it comes from', () => {

@@ -9,6 +9,7 @@ import {
   type DefinitionWriter,
   definitionSchema,
   type Layer,
+  type Loaded,
   mergeLayers,
   type Origin,
   originOf,
@@ -35,6 +36,8 @@ export interface FleetServer {
   readonly text: string
   /** What the text says after profiles of the host and defaults. */
   readonly definition: Definition
+  /** The same as it stands once `text` is written to `file`; undefined where profiles of the host have a part in it. */
+  readonly loadedAt: (file: string) => Loaded | undefined
   readonly state: 'running' | 'stopped'
   /** Where in the fleet's files it is described: `fleet.yaml:8:5`, with the row of its table if it has one. */
   readonly place: string
@@ -103,11 +106,13 @@ export function buildServer(
     ...gaps.without(stillMissing([...reader.missing, ...read.flatMap(({missing}) => missing)], values)),
   )
   const composed = compose(layers, {expectedName: name, name, reserved, values, found: problems, commons})
+  const written = writer.write(flat, head(fleet))
   return {
     server: {
       name,
-      text: `${head(fleet)}${writer.write(flat)}`,
+      text: written.text,
       definition: composed.definition,
+      loadedAt: file => (hostNames.length === 0 ? written.loaded(composed.definition, file) : undefined),
       state: state ?? 'running',
       place: instance.place,
       originOf: path => placeIn(layers, source, path),
