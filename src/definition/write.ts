@@ -11,18 +11,22 @@ class Part {
   readonly key: string
   readonly text: string
   readonly lines: number
+  readonly #isPlain: boolean
   #source: Source | undefined
 
-  constructor(key: string, text: string) {
+  /** @param isPlain nothing is below the key */
+  constructor(key: string, text: string, isPlain: boolean) {
     this.key = key
     this.text = text
+    this.#isPlain = isPlain
     this.lines = text.split('\n').length - 1
   }
 
-  /** Read only when somebody asks where something stands. */
-  get source(): Source {
+  /** Where `path`, which begins with the key, stands in it. Only for what is below the key it has to be read. */
+  originOf(path: Path): Pick<Origin, 'line' | 'column'> {
+    if (path.length === 1 || this.#isPlain) return {line: 1, column: 1}
     this.#source ??= parseSource(this.text, '').source
-    return this.#source
+    return originOf(this.#source, path)
   }
 }
 
@@ -65,8 +69,8 @@ export class WrittenText {
     let above = this.#headLines
     for (const part of this.#parts) {
       if (part.key === path[0]) {
-        const {length: _, ...origin} = originOf(part.source, path)
-        return {...origin, file, line: above + origin.line}
+        const {line, column} = part.originOf(path)
+        return {file, line: above + line, column, key: keyText(path)}
       }
       above += part.lines
     }
@@ -95,11 +99,12 @@ export class DefinitionWriter {
   }
 
   #part(name: string, value: unknown, isLowest: boolean): Part {
+    const isPlain = typeof value !== 'object' || value === null
     const make = () => {
       const data = writtenData(definitionSchema, {[name]: value}, isLowest) as Values
-      return new Part(name, Object.keys(data).length === 0 ? '' : yamlText(data))
+      return new Part(name, Object.keys(data).length === 0 ? '' : yamlText(data), isPlain)
     }
-    if (typeof value !== 'object' || value === null) return make()
+    if (isPlain) return make()
     const known = isLowest ? this.#lowest : this.#above
     const part = known.get(value) ?? make()
     known.set(value, part)

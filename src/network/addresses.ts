@@ -17,7 +17,7 @@ import {
   type Progress,
   storagePaths,
   syncDirectory,
-  writeFileAtomic,
+  writeNewFile,
 } from '../host/index.ts'
 import {type Address, formatRange, type Prefix, parseRange} from '../ip.ts'
 import {type Assignment, addressesOf, assignAddresses, type Grant, isSameRange} from './assign.ts'
@@ -181,7 +181,7 @@ function readCopy(file: string, server: string): Holding[] | undefined {
 
 async function writeCopy(file: string, grants: readonly Grant[]): Promise<void> {
   const text = JSON.stringify(grants.map(({link, range}) => [link, formatRange(range)]))
-  await writeFileAtomic(file, `${text}\n`, {mode: 0o600, sync: false})
+  await writeNewFile(file, `${text}\n`, 0o600) // half of it counts as none
 }
 
 function refuse({name, loaded}: Claimant, {problems}: Assignment): void {

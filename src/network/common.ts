@@ -160,9 +160,17 @@ function elementsText(table: string, steps: readonly NetworkStep[]): string {
   return [...bySet].map(([set, texts]) => `add element ${set} { ${[...texts].join(', ')} }\n`).join('')
 }
 
+/** By the configuration that they are of: a program that starts hundreds of servers asks for each. */
+const rulesKeys = new WeakMap<HostConfig, {readonly table: string; readonly key: string}>()
+
 function rulesKey({paths, config}: CommonContext): string {
-  const text = skeletonText({table: tableName(paths), config: config.network, opened: {ipv4: [], ipv6: []}})
-  return createHash('sha256').update(text).digest('hex')
+  const table = tableName(paths)
+  const known = rulesKeys.get(config)
+  if (known?.table === table) return known.key
+  const text = skeletonText({table, config: config.network, opened: {ipv4: [], ipv6: []}})
+  const key = createHash('sha256').update(text).digest('hex')
+  rulesKeys.set(config, {table, key})
+  return key
 }
 
 function madeFile({runNetwork}: Pick<HostPaths, 'runNetwork'>): string {

@@ -3,7 +3,7 @@
  */
 import {join} from 'node:path'
 import type {Loaded} from '../../definition/index.ts'
-import {serverPaths} from '../../host/index.ts'
+import {Fresh, serverPaths} from '../../host/index.ts'
 import {resolveInRoot} from '../../image/index.ts'
 import {
   type Claimant,
@@ -108,9 +108,12 @@ function filesOf({paths, config}: Context, {image}: ServerRecord, input: Network
     grants,
     nameServers: servers,
     hasNames: port !== null,
-    imageText: path => textInRoot(rootfs, path),
+    imageText: path => imageTexts.get(`${rootfs}${path}`, () => textInRoot(rootfs, path)),
   })
 }
+
+/** Of images that servers are started from: one after the other, many of the same. */
+const imageTexts = new Fresh<string | undefined>()
 
 /** A small file of an image. What stands behind a link is not the image's word on it. */
 function textInRoot(rootfs: string, path: string): string | undefined {

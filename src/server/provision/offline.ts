@@ -9,7 +9,7 @@ import {seedCloudInit} from './cloud-init.ts'
 import {type Family, readFamily} from './family.ts'
 import {ServerRoot} from './root.ts'
 import {reveal} from './secrets.ts'
-import {pendingSteps, readState, withDone, writeState} from './state.ts'
+import {pendingSteps, readState, withDone, writeNewState, writeState} from './state.ts'
 import {type Step, stepsOf} from './steps.ts'
 import {type GeneratedPassword, RootAccounts} from './users.ts'
 
@@ -67,7 +67,8 @@ export async function provisionFiles(target: OfflineTarget): Promise<GeneratedPa
   } catch (error) {
     throw error instanceof VpsError ? error : await rootError(definition.name, upper, error)
   }
-  await writeState(storage, withDone(state, pending, all), !isNew)
+  const done = withDone(state, pending, all)
+  await (isNew ? writeNewState(storage, done) : writeState(storage, done))
   return generated
 }
 

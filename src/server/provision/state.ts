@@ -1,7 +1,7 @@
 import {readFileSync} from 'node:fs'
 import {join} from 'node:path'
 import type {Definition} from '../../definition/index.ts'
-import {errno, isMissing, writeFileAtomic} from '../../host/index.ts'
+import {errno, isMissing, writeFileAtomic, writeNewFile} from '../../host/index.ts'
 import {type Step, stepsOf} from './steps.ts'
 
 /** What was set up in a server: `provision.json` in its storage. It holds no secrets, only digests of what was written in the definition. */
@@ -28,12 +28,18 @@ export function readState(storage: string): ProvisionState {
   }
 }
 
-/** @param sync false where the caller commits the storage directory itself */
+/** @param sync false where it does no harm if a power cut takes it back */
 export async function writeState(storage: string, state: ProvisionState, sync = true): Promise<void> {
-  await writeFileAtomic(statePath(storage), `${JSON.stringify({version: 1, ...state})}\n`, {
-    mode: 0o600,
-    sync,
-  })
+  await writeFileAtomic(statePath(storage), textOf(state), {mode: 0o600, sync})
+}
+
+/** That of a server in the making: whoever makes it commits all of its storage. */
+export async function writeNewState(storage: string, state: ProvisionState): Promise<void> {
+  await writeNewFile(statePath(storage), textOf(state), 0o600)
+}
+
+function textOf(state: ProvisionState): string {
+  return `${JSON.stringify({version: 1, ...state})}\n`
 }
 
 /** The steps that are not done, or were done when they said something else. */
