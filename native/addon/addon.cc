@@ -8,6 +8,7 @@
 #include "layer.h"
 #include "memfd.h"
 #include "pidfd.h"
+#include "program.h"
 #include "tree.h"
 
 static Napi::Object init(Napi::Env env, Napi::Object exports)
@@ -21,6 +22,7 @@ static Napi::Object init(Napi::Env env, Napi::Object exports)
         exports.Set("pidfdOpen", Napi::Function::New(env, vps::pidfd_open_process));
         exports.Set("pidfdSignal", Napi::Function::New(env, vps::pidfd_signal_process));
         exports.Set("pidfdWait", Napi::Function::New(env, vps::pidfd_wait));
+        exports.Set("runProgram", Napi::Function::New(env, vps::run_program));
         exports.Set("prepareExec", Napi::Function::New(env, vps::prepare_exec));
         exports.Set("treeOpen", Napi::Function::New(env, vps::tree_open));
         exports.Set("treeStat", Napi::Function::New(env, vps::tree_stat));

@@ -1,17 +1,14 @@
-/* Starting a supervisor. posix_spawn is a vfork: what a Node process weighs does not matter, and nothing of
- * it runs between clone and exec. */
+/* Starting a supervisor. */
 #include "launch.h"
 
 #include "failure.h"
 #include "fd.h"
 #include "memfd.h"
+#include "spawn.h"
 
 #include <cerrno>
-#include <csignal>
-#include <cstring>
 #include <fcntl.h>
 #include <memory>
-#include <spawn.h>
 #include <string>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -25,31 +22,7 @@ namespace vps
 namespace
 {
 
-enum { PLAN_FD = 3, REPORT_FD = 4, FIRST_FREE_FD = 10 };
-
-struct Actions {
-        posix_spawn_file_actions_t value;
-        Actions()
-        {
-                (void)posix_spawn_file_actions_init(&value);
-        }
-        ~Actions()
-        {
-                (void)posix_spawn_file_actions_destroy(&value);
-        }
-};
-
-struct Attributes {
-        posix_spawnattr_t value;
-        Attributes()
-        {
-                (void)posix_spawnattr_init(&value);
-        }
-        ~Attributes()
-        {
-                (void)posix_spawnattr_destroy(&value);
-        }
-};
+enum { PLAN_FD = 3, REPORT_FD = 4 };
 
 /* Descriptors of the child: /dev/null three times, the plan, the report channel, nothing else; its directory
  * is /. */
@@ -70,37 +43,17 @@ int describe_files(posix_spawn_file_actions_t *actions, int plan, int report)
         return error;
 }
 
-/* A session of its own, and none of the signal settings of Node (which ignores SIGPIPE) or of the admin's
- * shell. */
-int describe_process(posix_spawnattr_t *attributes)
-{
-        sigset_t all;
-        sigset_t none;
-        int error;
-
-        memset(&all, 0xff,
-               sizeof(all)); /* sigfillset() leaves out two, and posix_spawn ignores those for ever */
-        sigemptyset(&none);
-        error = posix_spawnattr_setflags(attributes,
-                                         POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
-        if (!error)
-                error = posix_spawnattr_setsigdefault(attributes, &all);
-        if (!error)
-                error = posix_spawnattr_setsigmask(attributes, &none);
-        return error;
-}
-
 int spawn(const std::string &path, std::string title, int plan, int report, pid_t *pid)
 {
         char path_variable[] = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
         char *argv[] = {title.data(), nullptr};
         char *envp[] = {path_variable, nullptr};
-        Actions actions;
-        Attributes attributes;
+        SpawnActions actions;
+        SpawnAttributes attributes;
         int error = describe_files(&actions.value, plan, report);
 
         if (!error)
-                error = describe_process(&attributes.value);
+                error = default_signals(&attributes.value, POSIX_SPAWN_SETSID);
         if (!error)
                 error = posix_spawn(pid, path.c_str(), &actions.value, &attributes.value, argv, envp);
         return error;

@@ -1,6 +1,7 @@
 #include "memfd.h"
 
 #include "failure.h"
+#include "spawn.h"
 
 #include <cerrno>
 #include <fcntl.h>
@@ -15,8 +16,6 @@ namespace vps
 
 namespace
 {
-
-enum { FIRST_FREE_FD = 10 };
 
 /* MFD_NOEXEC_SEAL is Linux 6.3; a host may insist on it (vm.memfd_noexec=2), an older one refuses it. */
 int create_memfd(const char *name)
@@ -44,7 +43,7 @@ bool write_all(int fd, const char *data, size_t size)
 
 } // namespace
 
-Fd sealed_memfd(Napi::Env env, const std::string &name, const Napi::Buffer<char> &bytes)
+Fd empty_memfd(Napi::Env env, const std::string &name)
 {
         Fd low(create_memfd(name.c_str()));
 
@@ -53,6 +52,13 @@ Fd sealed_memfd(Napi::Env env, const std::string &name, const Napi::Buffer<char>
         Fd fd(fcntl(low.get(), F_DUPFD_CLOEXEC, FIRST_FREE_FD));
         if (!fd.valid())
                 fail_errno(env, "fcntl");
+        return fd;
+}
+
+Fd sealed_memfd(Napi::Env env, const std::string &name, const Napi::Buffer<char> &bytes)
+{
+        Fd fd = empty_memfd(env, name);
+
         if (!write_all(fd.get(), bytes.Data(), bytes.Length()))
                 fail_errno(env, "write");
         if (lseek(fd.get(), 0, SEEK_SET) < 0)

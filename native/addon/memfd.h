@@ -15,6 +15,9 @@ namespace vps
  * that it can be put at a small number of a child without standing in the way. */
 Fd sealed_memfd(Napi::Env env, const std::string &name, const Napi::Buffer<char> &bytes);
 
+/* One for a child to write to, as above in all else. */
+Fd empty_memfd(Napi::Env env, const std::string &name);
+
 /* memfd(name, bytes): number */
 Napi::Value memfd(const Napi::CallbackInfo &info);
 

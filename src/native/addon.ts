@@ -29,6 +29,13 @@ interface Addon {
   pidfdOpen(pid: number): number
   pidfdSignal(pidfd: number, signal: number): void
   pidfdWait(pidfd: number): {promise: Promise<boolean>; cancel(): void}
+  runProgram(
+    path: string,
+    argv: readonly string[],
+    environment: readonly string[],
+    input: Buffer,
+    plan: Buffer | undefined,
+  ): Promise<{status: number; stdout: string; stderr: string}>
   prepareExec(words: Buffer): void
   treeOpen(lower: readonly string[], upper: string, work: string): Promise<number>
   treeStat(tree: number, path: string, follow: boolean): TreeStat | undefined

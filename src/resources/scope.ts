@@ -1,14 +1,11 @@
-import {execFile} from 'node:child_process'
 import {readFile, rm} from 'node:fs/promises'
 import {constants} from 'node:os'
 import {setTimeout as sleep} from 'node:timers/promises'
-import {promisify} from 'node:util'
 import {ExitCode, VpsError} from '../errors.ts'
 import {exists} from '../host/index.ts'
+import {runProgram} from '../native/index.ts'
 import type {Scope} from './cgroup-place.ts'
 import type {UnitProperty} from './unit.ts'
-
-const run = promisify(execFile)
 
 const BUS_NAME = 'org.freedesktop.systemd1'
 const BUS_PATH = '/org/freedesktop/systemd1'
@@ -103,11 +100,12 @@ export async function stopUnit(unit: string): Promise<void> {
 
 /** What went wrong; `undefined` when nothing did. */
 async function callManager(words: readonly string[]): Promise<string | undefined> {
+  const args = ['--quiet', 'call', BUS_NAME, BUS_PATH, `${BUS_NAME}.Manager`, ...words]
   try {
-    await run('busctl', ['--quiet', 'call', BUS_NAME, BUS_PATH, `${BUS_NAME}.Manager`, ...words])
-    return undefined
+    const {code, stderr} = await runProgram('busctl', args)
+    return code === 0 ? undefined : stderr.trim()
   } catch (error) {
-    return error instanceof Error && 'stderr' in error ? String(error.stderr).trim() : String(error)
+    return String(error) // there is none
   }
 }
 

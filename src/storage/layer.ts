@@ -1,11 +1,8 @@
-import {execFile} from 'node:child_process'
 import {chmodSync, mkdirSync} from 'node:fs'
 import {dirname} from 'node:path'
-import {promisify} from 'node:util'
 import {VpsError} from '../errors.ts'
 import {storagePaths, syncDirectory, writeError} from '../host/index.ts'
-
-const run = promisify(execFile)
+import {runProgram} from '../native/index.ts'
 
 /**
  * Makes the directories of a server below `storage`, which must not exist. `upper` becomes the server's root directory, so
@@ -31,11 +28,8 @@ export async function makeStorage(storage: string): Promise<void> {
  * @throws VpsError REMOVE_FAILED
  */
 export async function removeStorage(storage: string): Promise<void> {
-  try {
-    await run('rm', ['-rf', '--one-file-system', '--', storage])
-    await syncDirectory(dirname(storage))
-  } catch (error) {
-    const text = error instanceof Error && 'stderr' in error ? String(error.stderr).trim().split('\n')[0] : ''
-    throw new VpsError('REMOVE_FAILED', `cannot remove ${storage}${text ? `: ${text}` : ''}`, {cause: error})
-  }
+  const {code, stderr} = await runProgram('rm', ['-rf', '--one-file-system', '--', storage])
+  if (code !== 0)
+    throw new VpsError('REMOVE_FAILED', `cannot remove ${storage}: ${stderr.trim().split('\n')[0]}`)
+  await syncDirectory(dirname(storage))
 }

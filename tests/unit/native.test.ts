@@ -22,6 +22,8 @@ import {
   pidfdOpen,
   pidfdSignal,
   pidfdWait,
+  runProgram,
+  SYSTEM_PATH,
 } from '../../src/native/index.ts'
 
 let directory: string
@@ -111,6 +113,61 @@ describe('launch', () => {
     expect(report).toMatch(/^SigIgn:\s+0+$/m)
     expect(report).not.toMatch(/^HOME=/m)
     await vi.waitFor(() => expect(() => pidfdOpen(pid)).toThrow('No such process')) // reaped
+  })
+})
+
+describe('runProgram', () => {
+  test('hands over input, plan and environment, and nothing of the caller', async () => {
+    const {code, stdout, stderr} = await runProgram(
+      'sh',
+      [
+        '-c',
+        'cat; tr "\\0" " " <&3; echo; env; ls -l /proc/self/fd; grep ^Sig /proc/self/status; echo no >&2; exit 7',
+      ],
+      {env: {PATH: SYSTEM_PATH, WHO: 'me', NOT: undefined}, input: 'in\n', plan: Buffer.from('a\0b\0')},
+    )
+    expect(code).toBe(7)
+    expect(stderr).toBe('no\n')
+    expect(stdout).toMatch(/^in\na b \n/)
+    expect(stdout).toMatch(/^WHO=me$/m)
+    expect(stdout).not.toMatch(/^(HOME|NOT)=/m)
+    expect(descriptors(stdout)).toEqual([0, 1, 2, 3])
+    expect(stdout).toMatch(/^SigBlk:\s+0+$/m)
+    expect(stdout).toMatch(/^SigIgn:\s+0+$/m)
+  })
+
+  test('what it prints may be long, and is told whole', async () => {
+    const {stdout} = await runProgram('head', ['-c', '3000000', '/dev/zero'])
+    expect(stdout.length).toBe(3_000_000)
+  })
+
+  test('JavaScript goes on while it runs, many at once', async () => {
+    const begin = performance.now()
+    const ends = Promise.all(Array.from({length: 12}, () => runProgram('sleep', ['0.5'])))
+    let turns = 0
+    const timer = setInterval(() => turns++, 10)
+    await ends
+    clearInterval(timer)
+    expect(performance.now() - begin).toBeLessThan(5_000) // one after the other they take six
+    expect(turns).toBeGreaterThan(10)
+  })
+
+  test('a signal is no exit status', async () => {
+    expect(await runProgram('sh', ['-c', 'kill -9 $$'])).toMatchObject({code: null, stdout: ''})
+  })
+
+  test('what is not there, or no program, is an error; one in the working directory is not meant', async () => {
+    const before = process.cwd()
+    script('only-here', 'echo wrong')
+    process.chdir(directory)
+    try {
+      for (const path of [SYSTEM_PATH, '', '.', `:${SYSTEM_PATH}`])
+        await expect(runProgram('only-here', [], {env: {PATH: path}})).rejects.toMatchObject({code: 'ENOENT'})
+      await expect(runProgram(directory, [])).rejects.toMatchObject({code: 'EACCES', path: directory})
+      await expect(runProgram('true', ['a\0b'])).rejects.toThrow(RangeError)
+    } finally {
+      process.chdir(before)
+    }
   })
 })
 
