@@ -30,12 +30,14 @@ static void put_network(struct run *run, int index, const struct address *networ
 }
 
 /* Without duplicate address detection: the address is there at once, and nobody else can have it. IFA_FLAGS,
- * as IFA_F_NODAD of the header would do as well, is for IPv6; IPv4 has no such detection. */
+ * as IFA_F_NODAD of the header would do as well, is for IPv6; IPv4 has no such detection. The link need not
+ * be up, and better is not: with an address of IPv6 the kernel adds the route to ff00::/8 to a link that is
+ * up, which walks those of all others, and would do so once more at the carrier. */
 static int put_address(struct run *run, bool inside, const struct step *step, bool remove)
 {
         uint32_t flags = IFA_F_NODAD | (inside ? 0 : IFA_F_NOPREFIXROUTE);
         struct netlink *netlink = run_netlink(run, inside);
-        int index = run_link(run, inside, step->args[0], !remove);
+        int index = run_link(run, inside, step->args[0], false);
         struct ifaddrmsg header = {0};
         struct address address;
         int length;
@@ -54,8 +56,11 @@ static int put_address(struct run *run, bool inside, const struct step *step, bo
         netlink_put(netlink, IFA_ADDRESS, address.bytes, address.size);
         if (address.family == AF_INET6)
                 netlink_put_u32(netlink, IFA_FLAGS, flags);
-        if (length > address.length)
-                put_network(run, index, &address, remove);
+        if (length == address.length)
+                return 0;
+        if (run_link(run, inside, step->args[0], !remove) < 0)
+                return -1;
+        put_network(run, index, &address, remove);
         return 0;
 }
 

@@ -5,10 +5,11 @@
 #include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
 
+/* Inside, the link need not be up yet: see run_flush. */
 static int put_neighbour(struct run *run, bool inside, const struct step *step, bool remove)
 {
         struct netlink *netlink = run_netlink(run, inside);
-        int index = run_link(run, inside, step->args[0], !remove);
+        int index = run_link(run, inside, step->args[0], !inside && !remove);
         unsigned char mac[ETHER_ADDR_LEN];
         struct address address;
         struct ndmsg header;

@@ -156,9 +156,9 @@ static int flush_one(struct run *run, struct netlink *netlink)
 
 int run_flush(struct run *run)
 {
-        if (run->inside.socket >= 0 && flush_one(run, &run->inside) < 0)
+        if (flush_one(run, &run->host) < 0)
                 return -1;
-        return flush_one(run, &run->host);
+        return run->inside.socket >= 0 ? flush_one(run, &run->inside) : 0;
 }
 
 void run_discard(struct run *run)

@@ -34,7 +34,9 @@ int run_open(struct run *run, struct network *network, const struct plan *plan, 
              struct fault *fault);
 void run_close(struct run *run);
 
-/* Sends what has been put together: inside first, so that a host's end finds its carrier. */
+/* Sends what has been put together: the host's first. Once the end inside is up as well, the link has its
+ * carrier, and whatever else needs the kernel's lock of networks waits until that has been spread: for IPv6
+ * a walk over all routes of the host. */
 int run_flush(struct run *run);
 
 /* Forgets what has been put together since: it belongs to something that has failed. */
