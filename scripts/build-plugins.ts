@@ -57,9 +57,22 @@ function lookUpBuiltins(source: string): string {
     if (whole === 'process') return '' // the global is the same object
     const module = `globalThis.process.getBuiltinModule('${from}')`
     if (whole !== undefined) return `const ${whole} = ${module}`
+    if (LAZY.has(from))
+      return values(list)
+        .map(value => lateCall(module, value))
+        .join(';')
     const names = values(list).map(({name, local}) => (name === local ? name : `${name}: ${local}`))
     return `const {${names.join(', ')}} = ${module}`
   })
+}
+
+/** Take up to 15 ms to load, and most commands call none of their functions, which is all that our sources import of them. */
+const LAZY = new Set(['node:crypto', 'node:net'])
+
+/** A function that looks up the one it stands for when it is called. */
+function lateCall(module: string, {name, local}: {readonly name: string; readonly local: string}): string {
+  if (!/^[a-z]/.test(name)) throw new Error(`${name} is no function that can be looked up late`)
+  return `const ${local} = (...args) => ${module}.${name}(...args)`
 }
 
 const roomImport = /^import \{([^}]*)\} from '(\.[^']*\/index\.ts)'$/gm

@@ -172,32 +172,38 @@ export interface Special {
 }
 
 /** The more special ones first. Private and documentation ranges are ordinary addresses here. */
-const SPECIAL: readonly Special[] = (
-  [
-    ['unspecified', '0.0.0.0/32', 'the address that stands for none, or for any'],
-    ['this-network', '0.0.0.0/8', 'an address that stands for this network and is never sent to (RFC 1122)'],
-    ['loopback', '127.0.0.0/8', 'a loopback address, which never leaves its host'],
-    ['link-local', '169.254.0.0/16', 'a link-local address, which counts on one link only'],
-    ['multicast', '224.0.0.0/4', 'a multicast address'],
-    ['broadcast', '255.255.255.255/32', 'the broadcast address'],
-    ['reserved', '240.0.0.0/4', 'an address of a reserved range (RFC 1112)'],
-    ['unspecified', '::/128', 'the address that stands for none, or for any'],
-    ['loopback', '::1/128', 'the loopback address, which never leaves its host'],
-    ['ipv4-mapped', '::ffff:0:0/96', 'an IPv4-mapped address, which exists inside of programs only'],
-    ['ipv4-compatible', '::/96', 'an IPv4-compatible address, which is no longer used (RFC 4291)'],
-    ['link-local', 'fe80::/10', 'a link-local address, which counts on one link only'],
-    ['multicast', 'ff00::/8', 'a multicast address'],
-  ] satisfies readonly (readonly [SpecialName, string, string])[]
-).map(([name, text, says]) => {
-  const range = parsePrefix(text)
-  if (range === undefined) throw new TypeError(`${text} is no prefix`)
-  return {name, range, says}
-})
+const SPECIAL = [
+  ['unspecified', '0.0.0.0/32', 'the address that stands for none, or for any'],
+  ['this-network', '0.0.0.0/8', 'an address that stands for this network and is never sent to (RFC 1122)'],
+  ['loopback', '127.0.0.0/8', 'a loopback address, which never leaves its host'],
+  ['link-local', '169.254.0.0/16', 'a link-local address, which counts on one link only'],
+  ['multicast', '224.0.0.0/4', 'a multicast address'],
+  ['broadcast', '255.255.255.255/32', 'the broadcast address'],
+  ['reserved', '240.0.0.0/4', 'an address of a reserved range (RFC 1112)'],
+  ['unspecified', '::/128', 'the address that stands for none, or for any'],
+  ['loopback', '::1/128', 'the loopback address, which never leaves its host'],
+  ['ipv4-mapped', '::ffff:0:0/96', 'an IPv4-mapped address, which exists inside of programs only'],
+  ['ipv4-compatible', '::/96', 'an IPv4-compatible address, which is no longer used (RFC 4291)'],
+  ['link-local', 'fe80::/10', 'a link-local address, which counts on one link only'],
+  ['multicast', 'ff00::/8', 'a multicast address'],
+] satisfies readonly (readonly [SpecialName, string, string])[]
+
+let specials: readonly Special[] | undefined
+
+/** Read on first use: the patterns that Node reads IPv6 with take 10 ms to compile, and most commands want none of it. */
+function specialRanges(): readonly Special[] {
+  specials ??= SPECIAL.map(([name, text, says]) => {
+    const range = parsePrefix(text)
+    if (range === undefined) throw new TypeError(`${text} is no prefix`)
+    return {name, range, says}
+  })
+  return specials
+}
 
 /** The special range that an address is of, or that a prefix shares addresses with. */
 export function specialOf(other: Address | Prefix): Special | undefined {
   const prefix = 'length' in other ? other : {...other, length: BITS[other.family]}
-  return SPECIAL.find(({range}) => overlaps(range, prefix))
+  return specialRanges().find(({range}) => overlaps(range, prefix))
 }
 
 /** The IPv4 address in an IPv4-mapped or IPv4-compatible one. */

@@ -4,6 +4,7 @@
 #include "durable.h"
 #include "failure.h"
 #include "flock.h"
+#include "glance.h"
 #include "launch.h"
 #include "layer.h"
 #include "memfd.h"
@@ -19,6 +20,9 @@ static Napi::Object init(Napi::Env env, Napi::Object exports)
         exports.Set("readReport", Napi::Function::New(env, vps::read_report));
         exports.Set("durably", Napi::Function::New(env, vps::durably));
         exports.Set("flock", Napi::Function::New(env, vps::flock_file));
+        exports.Set("readTexts", Napi::Function::New(env, vps::read_texts));
+        exports.Set("fileVersions", Napi::Function::New(env, vps::file_versions));
+        exports.Set("readTargets", Napi::Function::New(env, vps::read_targets));
         exports.Set("pidfdOpen", Napi::Function::New(env, vps::pidfd_open_process));
         exports.Set("pidfdSignal", Napi::Function::New(env, vps::pidfd_signal_process));
         exports.Set("pidfdWait", Napi::Function::New(env, vps::pidfd_wait));

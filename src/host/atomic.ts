@@ -61,11 +61,11 @@ function temporaryOf(path: string): string {
   return join(dirname(path), `.${basename(path)}.${nextSuffix()}.tmp`)
 }
 
-let suffix = randomBytes(4).readUInt32BE()
+let suffix: number | undefined
 
 /** Eight hex digits that no other writer has: those of this program follow each other from a random one. */
 function nextSuffix(): string {
-  suffix = (suffix + 1) >>> 0
+  suffix = ((suffix ?? randomBytes(4).readUInt32BE()) + 1) >>> 0
   return suffix.toString(16).padStart(8, '0')
 }
 

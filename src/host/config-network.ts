@@ -159,10 +159,10 @@ function readPoolRange(value: unknown, key: string, problems: string[]): Prefix 
 }
 
 /** RFC 1918, RFC 6598 and RFC 4193: the world has no way back to these. */
-const PRIVATE = ['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', '100.64.0.0/10', 'fc00::/7'].map(prefixOf)
+const PRIVATE = ['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', '100.64.0.0/10', 'fc00::/7']
 
 function isPrivate(range: Prefix): boolean {
-  return PRIVATE.some(prefix => contains(prefix, range))
+  return PRIVATE.some(text => contains(prefixOf(text), range))
 }
 
 /** Addresses that can be given: in IPv4 not the first and the last, where there are others (programs take them for the network and its broadcast). */

@@ -44,8 +44,13 @@ export interface LockOptions {
   readonly wait?: boolean | undefined
 }
 
-/** Tells this program from others, and from threads of it with modules of their own. */
-const OURS = randomBytes(8).toString('hex')
+let mark: string | undefined
+
+/** Tells this program from others, and from threads of it with modules of their own. Made on first use: most programs take no lock. */
+function ours(): string {
+  mark ??= randomBytes(8).toString('hex')
+  return mark
+}
 
 const SAY_AFTER_MS = 300
 const LONGEST_PAUSE_MS = 25
@@ -79,7 +84,7 @@ export async function lockFile(
   for (let pause = 1; ; pause = Math.min(pause * 2, LONGEST_PAUSE_MS)) {
     const file = await tryLock(path)
     if (file !== undefined) {
-      const wasOurs = textOf(file).endsWith(`\n${OURS}\n`)
+      const wasOurs = textOf(file).endsWith(`\n${ours()}\n`)
       await introduce(file, verb, path)
       return new HeldLock(path, file, wasOurs)
     }
@@ -179,7 +184,7 @@ function textOf(file: number): string {
 async function introduce(file: number, verb: string, path: string): Promise<void> {
   try {
     ftruncateSync(file, 0)
-    writeSync(file, `${process.pid} ${verb}\n${OURS}\n`, 0)
+    writeSync(file, `${process.pid} ${verb}\n${ours()}\n`, 0)
   } catch (error) {
     const failure = await writeError(path, error)
     if (failure.code !== 'NO_SPACE') throw failure

@@ -26,6 +26,9 @@ interface Addon {
   readReport(fd: number): Promise<string>
   durably(steps: readonly (readonly string[])[]): Promise<void>
   flock(fd: number, exclusive: boolean, wait: boolean): Promise<boolean>
+  readTexts(paths: string): (string | undefined)[]
+  fileVersions(paths: string): (string | undefined)[]
+  readTargets(paths: string): (string | undefined)[]
   pidfdOpen(pid: number): number
   pidfdSignal(pidfd: number, signal: number): void
   pidfdWait(pidfd: number): {promise: Promise<boolean>; cancel(): void}

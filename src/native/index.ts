@@ -10,6 +10,7 @@ import {nativeFile} from './files.ts'
 
 export {NativeError} from './error.ts'
 export {mainProgram, type NativeName, nativeFile, vpsProgram} from './files.ts'
+export {fileVersions, readTargets, readTexts} from './glance.ts'
 export {fillLayer, ImageRoot, type LayerEntry} from './layer.ts'
 export {type Ended, type ProgramOptions, runProgram, SYSTEM_PATH} from './program.ts'
 export {

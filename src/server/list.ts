@@ -2,8 +2,8 @@ import {serverName} from '../definition/index.ts'
 import {ExitCode, VpsError} from '../errors.ts'
 import {type HostPaths, hostPaths, readHostConfig} from '../host/index.ts'
 import {listHeld} from '../network/index.ts'
+import {glanceAtAll, NOT_RUNNING} from './glance.ts'
 import {listDirectory, readJournals} from './journal.ts'
-import {type Run, readRun} from './run-state.ts'
 import {fits, namesOf, narrows, type ServerFilter} from './select.ts'
 import {readSummaries} from './summaries.ts'
 import type {ServerView} from './types.ts'
@@ -33,11 +33,16 @@ export async function list(paths: HostPaths, filter: ListFilter = {}): Promise<S
   const wanted = names === undefined ? known : namesOf(names, known)
   const summaries = await readSummaries(paths, wanted)
   const running = new Set(listDirectory(paths.runServers)) // asked once: a thousand missing files are dear
+  const glances = glanceAtAll(
+    paths,
+    [...summaries.keys()].filter(name => running.has(name)),
+    pressure,
+  )
   const held = listHeld(paths)
   const views: ServerView[] = []
   for (const [name, summary] of summaries) {
-    const run: Run = running.has(name) ? readRun(paths, name) : {kind: 'none'}
-    views.push(await wholeView(paths, name, {summary, run, held: held.get(name)}, pressure))
+    const glance = glances.get(name) ?? NOT_RUNNING
+    views.push(await wholeView(paths, name, {summary, glance, held: held.get(name)}))
   }
   return narrows(filter) ? views.filter(view => fits(filter, view)) : views
 }

@@ -86,7 +86,12 @@ export function guestGroup({cgroup}: Pick<RunState, 'cgroup'>): string {
 
 /** Whether the server's processes are frozen; a file of the cgroup tells. */
 export function isPaused(state: Pick<RunState, 'cgroup'>): boolean {
-  return readText(`${guestGroup(state)}/cgroup.freeze`)?.trim() === '1'
+  return isFrozen(readText(`${guestGroup(state)}/cgroup.freeze`))
+}
+
+/** @param freeze what the file cgroup.freeze says */
+export function isFrozen(freeze: string | undefined): boolean {
+  return freeze?.trim() === '1'
 }
 
 /** `exited 0 1790000000` without the Unix seconds at its end, and without what the restart policy noted before them. */
@@ -96,7 +101,11 @@ export function withoutTime(exit: string): string {
 
 /** Whether process `pid` still is the one that started at `start` (clock ticks since boot), and no zombie. */
 export function isProcess(pid: number, start: string): boolean {
-  const fields = readText(`/proc/${pid}/stat`)
+  return isProcessIn(readText(`/proc/${pid}/stat`), start)
+}
+
+/** @param fields what /proc/PID/stat says; `undefined` without such a process */
+export function isProcessIn(fields: string | undefined, start: string): boolean {
   if (fields === undefined) return false
   // The name, field 2, may hold anything; what follows its last parenthesis is safe to split. See proc_pid_stat(5).
   const rest = fields.slice(fields.lastIndexOf(')') + 2).split(' ')

@@ -1,7 +1,8 @@
-import {readFileSync, statSync} from 'node:fs'
+import {readFileSync} from 'node:fs'
 import {join} from 'node:path'
 import {profileFile} from '../definition/index.ts'
 import {type HostPaths, makeDirectory, serverPaths, writeFileAtomic} from '../host/index.ts'
+import {fileVersions} from '../native/index.ts'
 
 /** What lists show of a definition and a record. */
 export interface Summary {
@@ -43,7 +44,7 @@ interface Entry {
 }
 
 /** Raised whenever a summary or the definition's language changes. */
-const VERSION = 6
+const VERSION = 7
 
 /**
  * Summaries of `names`. Parsing a thousand definitions takes a second, so the last list's are kept in one file of the
@@ -56,9 +57,10 @@ export async function readSummaries(
   const file = join(paths.cache, 'summaries.json')
   const cached = readCache(file)
   const files = new FileVersions(paths)
+  const own = files.ownKeys(names)
   const stale = names.filter(name => {
     const known = cached.get(name)
-    return known === undefined || known.key !== files.key(name, known.summary.profiles)
+    return known === undefined || known.key !== own.get(name) + files.profilesKey(known.summary.profiles)
   })
   const fresh = stale.length === 0 ? new Map<string, Entry>() : await freshEntries(paths, stale, files)
   if (fresh.size > 0) await writeCache(file, new Map([...cached, ...fresh]), paths)
@@ -70,6 +72,9 @@ export async function readSummaries(
   return summaries
 }
 
+/** The versions of the files of a server that is gone. */
+const NOTHING = '-/-/-'
+
 /** The versions of the files that summaries come from. Profiles, which many servers share, are looked at once. */
 class FileVersions {
   readonly #paths: HostPaths
@@ -79,23 +84,37 @@ class FileVersions {
     this.#paths = paths
   }
 
-  key(name: string, profiles: readonly string[]): string {
-    return this.ownKey(name) + this.profilesKey(profiles)
-  }
-
   profilesKey(profiles: readonly string[]): string {
     return profiles.map(profile => `/${this.profile(profile)}`).join('')
   }
 
-  /** Not the directory that they are in: its time changes whenever the supervisor replaces the ledger beside them. */
-  ownKey(name: string): string {
-    const {definition, record, exit} = serverPaths(this.#paths, name)
-    return `${fileVersion(definition)}/${fileVersion(record)}/${fileVersion(exit)}`
+  /**
+   * Of the definition, the record and the exit file of each, all looked at in one go. Not of the directory that they are in: its
+   * time changes whenever the supervisor replaces the ledger beside them.
+   */
+  ownKeys(names: readonly string[]): Map<string, string> {
+    const versions = fileVersions(
+      names.flatMap(name => {
+        const {definition, record, exit} = serverPaths(this.#paths, name)
+        return [definition, record, exit]
+      }),
+    )
+    return new Map(
+      names.map((name, index) => {
+        const [definition = '-', record = '-', exit = '-'] = versions.slice(3 * index, 3 * index + 3)
+        return [name, `${definition}/${record}/${exit}`]
+      }),
+    )
   }
 
   profile(name: string): string {
-    const version = this.#profiles.get(name) ?? fileVersion(profileFile(this.#paths.profiles, name))
+    const version = this.#profiles.get(name) ?? this.#look(name)
     this.#profiles.set(name, version)
+    return version
+  }
+
+  #look(profile: string): string {
+    const [version = '-'] = fileVersions([profileFile(this.#paths.profiles, profile)])
     return version
   }
 }
@@ -107,20 +126,14 @@ async function freshEntries(
   files: FileVersions,
 ): Promise<Map<string, Entry>> {
   const {summariser} = await import('./summarise.ts')
-  // The version of a profile is noted before it is read: a change meanwhile makes a summary stale, never wrong.
+  // The version of a file is noted before it is read: a change meanwhile makes a summary stale, never wrong.
   const summarise = summariser(paths, profile => files.profile(profile))
   const entries = new Map<string, Entry>()
-  for (const name of names) {
-    const own = files.ownKey(name)
+  for (const [name, own] of files.ownKeys(names)) {
     const summary = summarise(name)
     entries.set(name, {key: own + files.profilesKey(summary.profiles), summary})
   }
   return entries
-}
-
-function fileVersion(path: string): string {
-  const found = statSync(path, {throwIfNoEntry: false})
-  return found === undefined ? '-' : `${found.ino} ${found.size} ${found.mtimeMs}`
 }
 
 function readCache(file: string): Map<string, Entry> {
@@ -143,10 +156,10 @@ async function writeCache(
   paths: HostPaths,
 ): Promise<void> {
   // New versions, as the summaries took their time. A stale profile is seen by the next list.
-  const files = new FileVersions(paths)
+  const own = new FileVersions(paths).ownKeys([...entries.keys()])
   const living = [...entries].filter(([name, {key}]) => {
-    const own = files.ownKey(name)
-    return own !== '-/-/-' && key.startsWith(own)
+    const now = own.get(name) ?? NOTHING
+    return now !== NOTHING && key.startsWith(now)
   })
   const text = JSON.stringify({version: VERSION, entries: living})
   try {

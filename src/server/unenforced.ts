@@ -7,5 +7,10 @@ import type {Unenforced} from './types.ts'
 export function readUnenforced(paths: HostPaths, name: string): Unenforced[] {
   const {unenforced} = serverPaths(paths, name)
   const text = existsSync(unenforced) ? readText(unenforced) : undefined // a failing read is dearer than a look
+  return parseUnenforced(text)
+}
+
+/** @param text of the file, if there is one */
+export function parseUnenforced(text: string | undefined): Unenforced[] {
   return text === undefined ? [] : (JSON.parse(text) as Unenforced[]) // our own file, only root can write it
 }

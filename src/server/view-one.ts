@@ -1,7 +1,7 @@
 import type {Loaded} from '../definition/index.ts'
 import type {HostPaths} from '../host/index.ts'
 import {listHeld} from '../network/index.ts'
-import {readRun} from './run-state.ts'
+import {glanceAtAll, NOT_RUNNING} from './glance.ts'
 import {summariser} from './summarise.ts'
 import type {ServerView} from './types.ts'
 import {wholeView} from './whole-view.ts'
@@ -13,5 +13,6 @@ import {wholeView} from './whole-view.ts'
 export async function viewOne(paths: HostPaths, name: string, known?: Loaded): Promise<ServerView> {
   const summary = summariser(paths)(name, known)
   const held = listHeld(paths).get(name)
-  return await wholeView(paths, name, {summary, run: readRun(paths, name), held}, true)
+  const glance = glanceAtAll(paths, [name], true).get(name) ?? NOT_RUNNING
+  return await wholeView(paths, name, {summary, glance, held})
 }

@@ -1,15 +1,16 @@
-import type {Run} from './run-state.ts'
-import {isPaused, withoutTime} from './run-state.ts'
+import type {Glance} from './glance.ts'
+import {withoutTime} from './run-state.ts'
 import type {Summary} from './summaries.ts'
 import type {ServerState, ServerView} from './types.ts'
 
 /** One server as the lists show it. No lock is taken: a view may be a moment old. */
-export function viewServer(name: string, summary: Summary, run: Run): ServerView {
+export function viewServer(name: string, summary: Summary, glance: Glance): ServerView {
+  const {run} = glance
   const alive = run.kind === 'alive' ? run.state : undefined
   const since = run.kind === 'alive' || run.kind === 'dead' ? run.state.since : 0
   return {
     name,
-    state: stateOf(run, summary),
+    state: stateOf(glance, summary),
     ready: alive?.ready ?? false,
     pid: alive !== undefined && alive.init > 0 ? alive.init : null,
     since: since > 0 ? isoTime(since) : null,
@@ -30,11 +31,11 @@ export function viewServer(name: string, summary: Summary, run: Run): ServerView
   }
 }
 
-function stateOf(run: Run, summary: Summary): ServerState {
+function stateOf({run, isPaused}: Glance, summary: Summary): ServerState {
   if (run.kind === 'dead') return 'crashed'
   if (run.kind === 'alive') {
     const {state} = run.state
-    if (state === 'running') return isPaused(run.state) ? 'paused' : 'running'
+    if (state === 'running') return isPaused ? 'paused' : 'running'
     return state === 'stopping' ? 'stopping' : 'starting'
   }
   if (summary.problem !== null) return 'invalid'

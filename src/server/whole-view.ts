@@ -1,36 +1,29 @@
 import type {HostPaths} from '../host/index.ts'
 import type {Held} from '../network/index.ts'
-import {readRecentPressure} from '../resources/index.ts'
+import {type Glance, glanceAtAll, NOT_RUNNING} from './glance.ts'
 import {linkViews} from './network/view.ts'
-import {guestGroup, type Run, readRun} from './run-state.ts'
 import type {Summary} from './summaries.ts'
 import {isRunLocked} from './supervisors.ts'
 import type {ServerView} from './types.ts'
-import {readUnenforced} from './unenforced.ts'
 import {viewServer} from './view.ts'
 
 /** What is known of a server. */
 export interface Known {
   readonly summary: Summary
-  readonly run: Run
+  readonly glance: Glance
   readonly held: readonly Held[] | undefined
 }
 
-/** A server as lists show it. @param pressure reads three more files of one that runs */
+/** A server as lists show it. */
 export async function wholeView(
   paths: HostPaths,
   name: string,
-  {summary, run, held}: Known,
-  pressure: boolean,
+  {summary, glance, held}: Known,
 ): Promise<ServerView> {
-  const view = {...viewServer(name, summary, run), links: linkViews(paths, name, summary, held)}
+  const view = {...viewServer(name, summary, glance), links: linkViews(paths, name, summary, held)}
   if (view.state === 'crashed') return await settledView(paths, name, summary, view)
-  if (run.kind !== 'alive') return view
-  return {
-    ...view,
-    unenforced: readUnenforced(paths, name).map(({key}) => key),
-    pressure: pressure ? readRecentPressure(guestGroup(run.state)) : null,
-  }
+  if (glance.run.kind !== 'alive') return view
+  return {...view, unenforced: glance.unenforced, pressure: glance.pressure}
 }
 
 /**
@@ -44,6 +37,6 @@ async function settledView(
   lost: ServerView,
 ): Promise<ServerView> {
   if ((await isRunLocked(paths, name)) === false) return lost
-  const view = viewServer(name, summary, readRun(paths, name))
+  const view = viewServer(name, summary, glanceAtAll(paths, [name], false).get(name) ?? NOT_RUNNING)
   return view.state === 'crashed' ? {...view, state: 'stopping'} : view
 }

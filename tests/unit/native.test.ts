@@ -6,6 +6,8 @@ import {
   openSync,
   readFileSync,
   rmSync,
+  symlinkSync,
+  utimesSync,
   writeFileSync,
   writeSync,
 } from 'node:fs'
@@ -14,6 +16,7 @@ import {join} from 'node:path'
 import process from 'node:process'
 import {afterAll, beforeAll, describe, expect, test, vi} from 'vitest'
 import {
+  fileVersions,
   flock,
   launch,
   memfd,
@@ -22,6 +25,8 @@ import {
   pidfdOpen,
   pidfdSignal,
   pidfdWait,
+  readTargets,
+  readTexts,
   runProgram,
   SYSTEM_PATH,
 } from '../../src/native/index.ts'
@@ -76,6 +81,63 @@ describe('errors', () => {
     expect(() => pidfdOpen(Number.NaN)).toThrow(RangeError)
     expect(() => pidfdSignal(-1, 9)).toThrow(RangeError)
     expect(() => memfd('a\0b', Buffer.alloc(0))).toThrow(RangeError)
+  })
+})
+
+describe('many files at a glance', () => {
+  const at = (name: string) => join(directory, name)
+
+  test('texts come in the order of their paths, however many threads read them', () => {
+    const paths = Array.from({length: 1000}, (_, index) => at(`text-${index}`))
+    for (const [index, path] of paths.entries()) if (index % 3 !== 0) writeFileSync(path, `is ${index} ä`)
+    expect(readTexts(paths)).toEqual(paths.map((_, index) => (index % 3 === 0 ? undefined : `is ${index} ä`)))
+    expect(readTexts([])).toEqual([])
+  })
+
+  test('a file longer than one read is read to its end, and an empty one is no missing one', () => {
+    writeFileSync(at('long'), 'x'.repeat(10_000))
+    writeFileSync(at('empty'), '')
+    expect(readTexts([at('long'), at('empty')])).toEqual(['x'.repeat(10_000), ''])
+  })
+
+  test('no text: what is missing, a directory, below a file, a process that is gone', () => {
+    writeFileSync(at('file'), '')
+    expect(readTexts([at('none'), directory, at('file/below'), '/proc/2147483647/stat'])).toEqual(
+      Array(4).fill(undefined),
+    )
+    expect(readTexts(['/proc/self/stat'])[0]).toContain(`${process.pid} (`)
+  })
+
+  test('any other failure is thrown, with its path', () => {
+    symlinkSync(at('loop'), at('loop'))
+    const failure = (syscall: string) => expect.objectContaining({code: 'ELOOP', path: at('loop'), syscall})
+    expect(() => readTexts(['/proc/self/stat', at('loop')])).toThrow(failure('open'))
+    expect(() => fileVersions([at('loop')])).toThrow(failure('stat'))
+    expect(() => readTexts(['/proc/self/mem'])).toThrow(
+      expect.objectContaining({code: 'EIO', syscall: 'read'}),
+    )
+  })
+
+  test('the version of a file is another after each change of it', () => {
+    const file = at('versioned')
+    writeFileSync(file, 'one')
+    const [first] = fileVersions([file])
+    expect(fileVersions([file, at('none'), at('file/below')])).toEqual([first, undefined, undefined])
+    writeFileSync(file, 'two!')
+    const [second] = fileVersions([file])
+    utimesSync(file, 1_700_000_000, 1_700_000_000)
+    const [third] = fileVersions([file])
+    expect(new Set([undefined, first, second, third]).size).toBe(4)
+  })
+
+  test('targets of symbolic links, whether anything is there or not; a file has none', () => {
+    symlinkSync('web1 eth0', at('link'))
+    writeFileSync(at('plain'), '')
+    expect(readTargets([at('link'), at('plain'), at('none')])).toEqual(['web1 eth0', undefined, undefined])
+  })
+
+  test('a path with a NUL byte is refused', () => {
+    expect(() => readTexts(['/a\0/b'])).toThrow(RangeError)
   })
 })
 

@@ -11,9 +11,11 @@ export {kernelPeaks} from './peaks.ts'
 export {
   type Pressure,
   type Pressures,
+  pressureFiles,
   type RecentPressure,
   readPressures,
   readRecentPressure,
+  recentPressure,
   type Stall,
 } from './pressure.ts'
 export {type GroupReading, readGroup} from './reading.ts'

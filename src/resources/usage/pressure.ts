@@ -35,14 +35,23 @@ export function readPressures(group: string): Pressures | null {
   return found.cpu === null && found.memory === null && found.io === null ? null : found
 }
 
-/** For lists of many groups: looks no further than for that. @returns `null` where this kernel tells none */
+/** Looks no further than for that. @returns `null` where this kernel tells none */
 export function readRecentPressure(group: string): RecentPressure | null {
-  const of = (resource: string) => {
-    const [, avg10] = RECENT.exec(readIfThere(`${group}/${resource}.pressure`) ?? '') ?? []
+  return recentPressure(pressureFiles(group).map(readIfThere))
+}
+
+/** Of cpu, memory and io, for those who read the files of many groups in one go. */
+export function pressureFiles(group: string): string[] {
+  return ['cpu', 'memory', 'io'].map(resource => `${group}/${resource}.pressure`)
+}
+
+/** @param texts what the `pressureFiles` say */
+export function recentPressure(texts: readonly (string | undefined)[]): RecentPressure | null {
+  const [cpu = null, memory = null, io = null] = texts.map(text => {
+    const [, avg10] = RECENT.exec(text ?? '') ?? []
     return avg10 === undefined ? null : Number(avg10)
-  }
-  const found = {cpu: of('cpu'), memory: of('memory'), io: of('io')}
-  return found.cpu === null && found.memory === null && found.io === null ? null : found
+  })
+  return cpu === null && memory === null && io === null ? null : {cpu, memory, io}
 }
 
 const RECENT = /^some avg10=([0-9.]+)/
