@@ -69,10 +69,10 @@ function lookUpBuiltins(source: string): string {
 /** Take up to 15 ms to load, and most commands call none of their functions, which is all that our sources import of them. */
 const LAZY = new Set(['node:crypto', 'node:net'])
 
-/** A function that looks up the one it stands for when it is called. */
+/** A function that looks up the one it stands for when it is called first. */
 function lateCall(module: string, {name, local}: {readonly name: string; readonly local: string}): string {
   if (!/^[a-z]/.test(name)) throw new Error(`${name} is no function that can be looked up late`)
-  return `const ${local} = (...args) => ${module}.${name}(...args)`
+  return `let ${local}__found; const ${local} = (...args) => (${local}__found ??= ${module}.${name})(...args)`
 }
 
 const roomImport = /^import \{([^}]*)\} from '(\.[^']*\/index\.ts)'$/gm
