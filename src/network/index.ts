@@ -13,7 +13,15 @@ export {
 export type {Grant} from './assign.ts'
 export {changeSteps, reversed} from './changes.ts'
 export {type ForeignDrop, foreignDrops} from './check/foreign.ts'
-export {type Missing, missingSteps, raiseLink, readHostLinks, removeLink, strayLinks} from './check/links.ts'
+export {
+  type Missing,
+  missingSteps,
+  raiseLink,
+  readHostLinks,
+  removeLink,
+  strayLinks,
+  vlanOf,
+} from './check/links.ts'
 export {compareTables, presentTable, wantedTable} from './check/ruleset.ts'
 export {
   type CommonContext,
@@ -61,3 +69,4 @@ export {
   type TrafficByClass,
 } from './traffic/account.ts'
 export {removesCounters} from './traffic/steps.ts'
+export {setPortVlan, type VlanFiltering, vlanFiltering} from './vlans.ts'

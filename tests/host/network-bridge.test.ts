@@ -19,7 +19,7 @@ import {requires, type ScratchHost, scratchHost} from '../helpers/host.ts'
 import {Inside} from '../helpers/inside.ts'
 import {Place} from '../helpers/network.ts'
 import {until} from '../helpers/processes.ts'
-import {probesMount, STATIC, startServers, stateNumber} from '../helpers/servers.ts'
+import {createServers, probesMount, STATIC, startServers, stateNumber} from '../helpers/servers.ts'
 import {Witness} from '../helpers/spoofing.ts'
 
 /*
@@ -246,6 +246,17 @@ describe.skipIf(requires('root').skip)('a port of a bridge', () => {
       build: mark => frame(own(MACHINE.mac), datagram({from: MALLORY.ipv4, to: MACHINE.ipv4}, PORTS, mark)),
     }
     expect(await arrives('mallory', old, false)).toBe(false)
+  })
+
+  test('is in no VLAN where the bridge does not filter, or the kernel cannot', async () => {
+    await createServers(host, {
+      tagged: {template: 'busybox', network: {links: [{mode: 'bridge', bridge: 'br9', vlan: 20}]}},
+    })
+    const {exitCode, stderr} = await host.vps(['start', 'tagged'])
+    expect(exitCode).toBe(5)
+    const isAble = here.sh('ip -j -d link show br9').includes('vlan_protocol')
+    expect(String(stderr)).toMatch(/network\.links\[0\]\.vlan/)
+    expect(String(stderr)).toMatch(isAble ? /br9 does not filter VLANs/ : /CONFIG_BRIDGE_VLAN_FILTERING/)
   })
 
   test('leaves nothing in the rules', async () => {

@@ -68,6 +68,8 @@ test('the network of a gateway is missed when its route is gone', () => {
     routes: new Set(['vps-a fe80::/64']),
     neighbours: new Set<string>(),
     shaped: new Set<string>(),
+    vlans: new Map<string, string[]>(),
+    filtering: new Set<string>(),
   }
   const whats = (with_: Partial<typeof host>) =>
     missingSteps([step], {...host, ...with_}).map(({what}) => what)

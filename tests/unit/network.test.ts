@@ -285,6 +285,8 @@ describe('what is against what should be', () => {
       routes: new Set<string>(),
       neighbours: new Set<string>(),
       shaped: new Set<string>(),
+      vlans: new Map<string, string[]>(),
+      filtering: new Set<string>(),
     }
     const state = {mac: '03:', up: true, kind: 'veth', master: ''}
     expect(missingSteps(steps, {...none, links: new Map()}).map(({what}) => what)).toEqual([

@@ -15,7 +15,7 @@ const listFiles = `
 } | sort -zu`
 
 /** Programs that only tests in the guest use, which has no compiler. */
-const programs = ['escape', 'load', 'reboot-call', 'refused-forks']
+const programs = ['escape', 'load', 'network-forge', 'reboot-call', 'refused-forks']
 
 /** Makes the ext4 image `image` of the checkout; `scratch` must be a new directory, best on the same file system. */
 export async function buildCheckout(image: string, scratch: string): Promise<void> {

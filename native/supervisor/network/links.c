@@ -9,6 +9,7 @@
 #include <linux/veth.h>
 #include <string.h>
 
+enum { LAST_VLAN = 4094 };
 enum { LEAST_MTU = 68, MOST_MTU = 65535 }; /* RFC 791; <linux/if_ether.h> ETH_MAX_MTU */
 
 static int parse_mtu(struct run *run, const char *text, uint32_t *mtu)
@@ -144,14 +145,27 @@ static void begin_port(struct run *run, int type, int port)
         netlink_begin(&run->host, type, 0, (uint32_t)run->step, &header, sizeof(header));
 }
 
-static void put_vlan(struct run *run, int type, int port, uint16_t vlan, uint16_t flags)
+static void put_vlan(struct run *run, uint16_t vlan, uint16_t flags)
 {
         struct bridge_vlan_info info = {.flags = flags, .vid = vlan};
+
+        netlink_put(&run->host, IFLA_BRIDGE_VLAN_INFO, &info, sizeof(info));
+}
+
+/* Each port is born in the VLAN that the bridge has as its default, which may be any: it leaves all of them.
+ */
+static void set_vlan(struct run *run, int port, uint16_t vlan)
+{
         size_t nest;
 
-        begin_port(run, type, port);
+        begin_port(run, RTM_DELLINK, port);
         nest = netlink_nest(&run->host, IFLA_AF_SPEC);
-        netlink_put(&run->host, IFLA_BRIDGE_VLAN_INFO, &info, sizeof(info));
+        put_vlan(run, 1, BRIDGE_VLAN_INFO_RANGE_BEGIN);
+        put_vlan(run, LAST_VLAN, BRIDGE_VLAN_INFO_RANGE_END);
+        netlink_nest_end(&run->host, nest);
+        begin_port(run, RTM_SETLINK, port);
+        nest = netlink_nest(&run->host, IFLA_AF_SPEC);
+        put_vlan(run, vlan, BRIDGE_VLAN_INFO_PVID | BRIDGE_VLAN_INFO_UNTAGGED);
         netlink_nest_end(&run->host, nest);
 }
 
@@ -176,7 +190,7 @@ int step_bridge_port(struct run *run, const struct step *step, bool remove)
 
         if (port < 0)
                 return -1;
-        if (text_number(step->args[2], 4094, &vlan) < 0)
+        if (text_number(step->args[2], LAST_VLAN, &vlan) < 0)
                 return run_malformed(run, step->args[2]);
         if (!remove)
                 bridge = run_link(run, false, step->args[1], false);
@@ -187,10 +201,7 @@ int step_bridge_port(struct run *run, const struct step *step, bool remove)
         if (remove)
                 return 0;
         guard_port(run, port);
-        if (vlan == 0)
-                return 0;
-        put_vlan(run, RTM_SETLINK, port, (uint16_t)vlan, BRIDGE_VLAN_INFO_PVID | BRIDGE_VLAN_INFO_UNTAGGED);
-        if (vlan != 1) /* which each port is born with */
-                put_vlan(run, RTM_DELLINK, port, 1, 0);
+        if (vlan != 0)
+                set_vlan(run, port, (uint16_t)vlan);
         return 0;
 }

@@ -5,6 +5,7 @@
 import {existsSync, readFileSync} from 'node:fs'
 import {BITS, formatAddress, formatRange, networkOf, parsePrefix, parseRange} from '../../ip.ts'
 import type {NetworkStep} from '../step.ts'
+import {ownVlan, portVlans} from '../vlans.ts'
 import {run, runJson} from './run.ts'
 
 interface LinkState {
@@ -26,6 +27,10 @@ export interface HostLinks {
   readonly neighbours: ReadonlySet<string>
   /** Links with a queue that holds a rate. */
   readonly shaped: ReadonlySet<string>
+  /** By ports: `20 pvid untagged`. Empty where nobody asked. */
+  readonly vlans: ReadonlyMap<string, readonly string[]>
+  /** Bridges that heed VLANs. */
+  readonly filtering: ReadonlySet<string>
 }
 
 interface LinkRow {
@@ -33,7 +38,10 @@ interface LinkRow {
   readonly address?: string
   readonly master?: string
   readonly flags: readonly string[]
-  readonly linkinfo?: {readonly info_kind?: string}
+  readonly linkinfo?: {
+    readonly info_kind?: string
+    readonly info_data?: {readonly vlan_filtering?: number}
+  }
 }
 interface AddressRow {
   readonly ifname: string
@@ -54,14 +62,16 @@ interface QueueRow {
   readonly dev?: string
 }
 
-export async function readHostLinks(): Promise<HostLinks> {
-  const [links, addresses, routes4, routes6, neighbours, queues] = await Promise.all([
+/** @param steps what it will be held against: VLANs are looked at where one has some */
+export async function readHostLinks(steps: readonly NetworkStep[]): Promise<HostLinks> {
+  const [links, addresses, routes4, routes6, neighbours, queues, vlans] = await Promise.all([
     runJson<LinkRow[]>(['ip', '-j', '-d', 'link']),
     runJson<AddressRow[]>(['ip', '-j', 'address']),
     runJson<RouteRow[]>(['ip', '-j', 'route']),
     runJson<RouteRow[]>(['ip', '-j', '-6', 'route']),
     runJson<NeighbourRow[]>(['ip', '-j', 'neighbour', 'show', 'nud', 'permanent']),
     runJson<QueueRow[]>(['tc', '-j', 'qdisc']).catch(() => []), // it comes with ip, or not at all
+    steps.some(step => vlanOf(step) !== undefined) ? portVlans() : new Map<string, readonly string[]>(),
   ])
   return {
     links: new Map(
@@ -76,7 +86,16 @@ export async function readHostLinks(): Promise<HostLinks> {
     routes: new Set([...routes4, ...routes6].map(({dst, dev = ''}) => `${dev} ${plain(dst)}`)),
     neighbours: new Set(neighbours.map(({dev, dst, lladdr = ''}) => `${dev} ${plain(dst)} ${lladdr}`)),
     shaped: new Set(queues.filter(({kind}) => kind === 'tbf').map(({dev = ''}) => dev)),
+    vlans,
+    filtering: new Set(
+      links.flatMap(({ifname, linkinfo}) => (linkinfo?.info_data?.vlan_filtering === 1 ? [ifname] : [])),
+    ),
   }
+}
+
+/** The VLAN that a port of a server's is in, if the definition names one. */
+export function vlanOf({op, arguments: [, , vlan = '0']}: NetworkStep): string | undefined {
+  return op === 'bridge-port' && vlan !== '0' ? vlan : undefined
 }
 
 /** The step whose work is gone, and what is so instead. */
@@ -102,13 +121,16 @@ export function missingSteps(steps: readonly NetworkStep[], host: HostLinks): Mi
           {
             step,
             what,
-            needsRestart: (op === 'bridge-port' || op === 'link-veth') && !what.endsWith(' is down'),
+            needsRestart:
+              (op === 'link-veth' && !what.endsWith(' is down')) ||
+              (op === 'bridge-port' && !isPort(step, host)),
           },
         ]
   })
 }
 
-function whatIsMissing({op, arguments: args}: NetworkStep, host: HostLinks): string | undefined {
+function whatIsMissing(step: NetworkStep, host: HostLinks): string | undefined {
+  const {op, arguments: args} = step
   const [first = '', second = '', third = ''] = args
   if (op === 'link-veth') {
     const link = host.links.get(second)
@@ -116,8 +138,7 @@ function whatIsMissing({op, arguments: args}: NetworkStep, host: HostLinks): str
     if (link.mac !== args[4]) return `the link ${second} is not the one that was made for it`
     return link.up ? undefined : `its link ${second} is down`
   }
-  if (op === 'bridge-port' && host.links.get(first)?.master !== second)
-    return `${first} is no port of the bridge ${second}`
+  if (op === 'bridge-port') return wrongPort(step, host)
   if (op === 'host-address') return wrongAddress(first, second, host)
   if (op === 'host-route' && !host.routes.has(`${first} ${plain(second)}`))
     return `there is no route to ${plain(second)} by ${first}`
@@ -127,6 +148,22 @@ function whatIsMissing({op, arguments: args}: NetworkStep, host: HostLinks): str
     return `${first} has no rate`
   if (op === 'host-setting') return wrongSetting(args)
   return undefined
+}
+
+function isPort({arguments: [port = '', bridge]}: NetworkStep, host: HostLinks): boolean {
+  return host.links.get(port)?.master === bridge
+}
+
+function wrongPort(step: NetworkStep, host: HostLinks): string | undefined {
+  const [port = '', bridge = ''] = step.arguments
+  if (!isPort(step, host)) return `${port} is no port of the bridge ${bridge}`
+  const vlan = vlanOf(step)
+  if (vlan === undefined) return undefined
+  if (!host.filtering.has(bridge))
+    return `the bridge ${bridge} does not filter VLANs, so that ${port} is in no VLAN`
+  const found = host.vlans.get(port) ?? []
+  if (found.length === 1 && found[0] === ownVlan(vlan)) return undefined
+  return `${port} is in ${found.length === 0 ? 'no VLAN' : `the VLANs ${found.join(', ')}`}, not in ${vlan} alone`
 }
 
 /** The network around it is a route. */

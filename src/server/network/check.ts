@@ -19,9 +19,12 @@ import {
   readHostLinks,
   readOpened,
   removeLink,
+  setPortVlan,
   speaksOfBridges,
   strayLinks,
   tableName,
+  vlanFiltering,
+  vlanOf,
   wantedTable,
 } from '../../network/index.ts'
 import {listDirectory} from '../journal.ts'
@@ -52,8 +55,8 @@ export async function checkNetwork(context: Context, repair: boolean): Promise<N
   const common = await commonDifferences(context)
   const mend = repair && common.length > 0
   if (mend) await remakeCommon(context)
-  const host = await readHostLinks()
   const steps = servers.flatMap(server => server.steps)
+  const host = await readHostLinks(steps)
   const strays = strayLinks(interfacePrefix(paths), steps, host)
   if (repair) for (const name of strays) await removeLink(name)
   const ofServers: NetworkDifference[] = []
@@ -149,6 +152,15 @@ async function mendMissing(server: string, missing: Missing, repair: boolean): P
   if (!repair) return difference(server, what, false)
   if (step.op === 'link-veth') {
     await raiseLink(step.arguments[1] ?? '')
+    return difference(server, what, true)
+  }
+  const vlan = vlanOf(step)
+  if (vlan !== undefined) {
+    // Whether a bridge filters is its owner's decision, about all its ports.
+    const [port = '', bridge = ''] = step.arguments
+    if ((await vlanFiltering(bridge)) !== 'on')
+      return {server, what, mended: false, fix: `ip link set ${bridge} type bridge vlan_filtering 1`}
+    await setPortVlan(port, vlan)
     return difference(server, what, true)
   }
   const fault = await runNetwork('network-apply', {settings: {}, steps: [{...step, op: `+${step.op}`}]})

@@ -29,6 +29,7 @@ import {readText} from '../run-state.ts'
 import type {Context} from '../types.ts'
 import {ensureCommon} from './common.ts'
 import {refusePortsOfHost} from './ports.ts'
+import {refuseUnheededVlans} from './vlans.ts'
 
 /** Takes what the server's network needs, and makes what all have in common. */
 export async function secureNetwork(context: Context, name: string, loaded: Loaded): Promise<void> {
@@ -38,6 +39,7 @@ export async function secureNetwork(context: Context, name: string, loaded: Load
   await claim.settle()
   if (loaded.definition.network.mode !== 'links') return
   await refusePortsOfHost(context, name, loaded)
+  await refuseUnheededVlans(loaded)
   await projectNumber(paths, loaded.definition.project)
   await ensureCommon(context)
   if ((await takeNamesPort(context, loaded.definition.project)) === null)
