@@ -77,7 +77,7 @@ const ping = (address: string): string => `ping -c1 -W1 ${address} >/dev/null`
 const reaches = (from: Place, address: string): boolean =>
   from.sh(`${ping(address)} && echo yes || echo no`) === 'yes'
 const portOf = (server: Server): string =>
-  must(`ip -o link show master br5 | grep -o 'vps[^:@ ]*-${server}\\b' | head -n1`)
+  must(`ip -o link show master br5 | sed -nE 's/^[0-9]+: ([^@:]+-${server})[@:].*/\\1/p'`)
 const vlansOf = (port: string): string => must(`bridge vlan show dev ${port} | tail -n +2 | tr -s ' \\t' ' '`)
 
 async function answer(from: Server, to: Server): Promise<string> {

@@ -18,7 +18,7 @@ import {
 import {formatBytes} from '../../units.ts'
 import type {Path} from '../problems.ts'
 import type {Link} from '../schema.ts'
-import type {Rule} from './rule.ts'
+import type {Rule, Sense} from './rule.ts'
 
 const LINKS: Path = ['network', 'links']
 
@@ -345,13 +345,26 @@ export const unguardedLinks: Rule = ({definition, report}) => {
         'use routed, or only for servers that you trust',
       )
   }
-  const isGuarded = links.some(({mode}) => mode === 'routed' || mode === 'bridge')
   const isWanted = firewall.in === 'deny' || firewall.out === 'deny' || firewall.rules.length > 0
-  if (links.length === 0 || isGuarded || !isWanted) return
+  if (links.length === 0 || !isWanted) return
+  if (links.some(({mode}) => mode === 'routed')) return besideFirewall(links, report)
   report(
     'error',
     ['network', 'firewall'],
-    'network.firewall has no link to guard: packets of macvlan and physical links do not pass the host',
-    'use a link of mode routed or bridge',
+    'network.firewall has no link to guard: packets of bridge, macvlan and physical links do not pass its rules',
+    'use a link of mode routed',
   )
+}
+
+/** Whoever wrote rules for a server may think that they hold for all its links. */
+function besideFirewall(links: readonly Link[], report: Sense['report']): void {
+  for (const [index, {name, mode}] of links.entries()) {
+    if (mode !== 'bridge' && mode !== 'physical') continue
+    report(
+      'recommendation',
+      [...LINKS, index, 'mode'],
+      `network.firewall does not guard link ${name}: packets of links of mode ${mode} do not pass its rules`,
+      'use routed, or rules of the server’s own',
+    )
+  }
 }
