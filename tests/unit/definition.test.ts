@@ -17,6 +17,7 @@ import {
   keyInfo,
   keySteps,
   type Link,
+  type Loaded,
   loadDefinition,
   parseAssignments,
   parseBytes,
@@ -224,10 +225,18 @@ const EVERY_LIMIT = {
   enforce: 'best-effort',
 } satisfies Partial<Definition>
 
+/** With every key there is a firewall, and beside it a link that it cannot guard: that is allowed, and said. */
+const SAID = [
+  'network.firewall does not guard link eth1: packets of links of mode bridge do not pass its rules',
+] as const
+
+const messages = ({problems}: Loaded) => problems.map(({grade, message}) => `${grade}: ${message}`)
+
 describe('good definitions', () => {
   test.each(readdirSync(good).filter(name => name.endsWith('.yaml')))('%s has no problems', async name => {
     const loaded = await loadDefinition(join(good, name))
-    expect(renderProblems(loaded.problems, loaded.text)).toBe('')
+    const said = name === 'every-key.yaml' ? SAID : []
+    expect(messages(loaded)).toEqual(said.map(text => `recommendation: ${text}`))
     expect(requireValid(loaded)).toBe(loaded.definition)
   })
 
@@ -691,7 +700,7 @@ describe('a network', () => {
     expect(text).toContain('53:53/udp')
     expect(text).toContain('in: 100mbit')
     const again = parseDefinition(text, {file: 'every-key.yaml'})
-    expect(renderProblems(again.problems, again.text)).toBe('')
+    expect(messages(again)).toEqual(SAID.map(text => `recommendation: ${text}`))
     expect(again.definition).toEqual(loaded.definition)
   })
 
