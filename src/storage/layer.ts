@@ -29,7 +29,9 @@ export async function makeStorage(storage: string): Promise<void> {
  */
 export async function removeStorage(storage: string): Promise<void> {
   const {code, stderr} = await runProgram('rm', ['-rf', '--one-file-system', '--', storage])
-  if (code !== 0)
-    throw new VpsError('REMOVE_FAILED', `cannot remove ${storage}: ${stderr.trim().split('\n')[0]}`)
+  if (code !== 0) {
+    const [reason] = stderr.trim().split('\n')
+    throw new VpsError('REMOVE_FAILED', `cannot remove ${storage}: ${reason || 'rm was ended'}`)
+  }
   await syncDirectory(dirname(storage))
 }
