@@ -165,14 +165,15 @@ void ledger_held(struct ledger *ledger, enum counter peak, int64_t held)
         entry->run = larger(entry->run, held);
 }
 
-void ledger_peak(struct ledger *ledger, enum counter peak, int64_t figure)
+bool ledger_peak(struct ledger *ledger, enum counter peak, int64_t figure)
 {
         struct entry *entry = &ledger->entries[peak];
 
         if (figure <= entry->last)
-                return;
+                return false;
         entry->last = 0; /* higher than at the reset: from now on the kernel's is ours */
         ledger_held(ledger, peak, figure);
+        return true;
 }
 
 void ledger_new_group(struct ledger *ledger)

@@ -68,8 +68,9 @@ int ledger_save(const struct ledger *ledger, int storage_dir);
 void ledger_count(struct ledger *ledger, enum counter counter, int64_t figure);
 /* A value that was held. */
 void ledger_held(struct ledger *ledger, enum counter peak, int64_t held);
-/* The kernel's own peak. */
-void ledger_peak(struct ledger *ledger, enum counter peak, int64_t figure);
+/* The kernel's own peak, -1: it keeps none. False: it tells nothing of the time since the ledger was begun
+ * anew, in which no more was held than before. */
+bool ledger_peak(struct ledger *ledger, enum counter peak, int64_t figure);
 /* What the kernel shows begins at 0 again. */
 void ledger_new_group(struct ledger *ledger);
 

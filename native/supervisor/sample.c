@@ -110,8 +110,8 @@ static void take_cpu(struct ledger *ledger, int payload)
                 count_fields(ledger, text, cpu, sizeof(cpu) / sizeof(cpu[0]));
 }
 
-/* Kernels without a file of the peak (memory before 5.19, swap before 6.5, pids before 6.11): the most that
- * was held at a sample, and the limit, if it was hit since the last one. */
+/* The kernel's peak, where it has one (memory since 5.19, swap 6.5, pids 6.11) and it is news. Else the most
+ * that was held at a sample, and the limit, if it was hit since the last one. */
 static int64_t take_held(struct ledger *ledger, int payload, enum counter peak, enum counter hits,
                          const char *controller)
 {
@@ -124,9 +124,7 @@ static int64_t take_held(struct ledger *ledger, int payload, enum counter peak, 
                 return -1;
         (void)snprintf(name, sizeof(name), "%s.peak", controller);
         figure = figure_of(payload, name);
-        if (figure >= 0) {
-                ledger_peak(ledger, peak, figure);
-        } else if (ledger->entries[hits].grown > 0) {
+        if (!ledger_peak(ledger, peak, figure) && ledger->entries[hits].grown > 0) {
                 (void)snprintf(name, sizeof(name), "%s.max", controller);
                 ledger_held(ledger, peak, figure_of(payload, name));
         }
