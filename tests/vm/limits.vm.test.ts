@@ -537,39 +537,67 @@ describe('what not every host has', () => {
   })
 
   describe('a disk with somebody who weighs', () => {
-    const scheduler = '/sys/block/vda/queue/scheduler'
+    const scheduler = (disk: string) => `/sys/block/${disk}/queue/scheduler`
+    const slow = {
+      disk: 'nullb0',
+      /** A disk with one head, which takes its time: only where servers wait for the disk does a weight show. */
+      options:
+        'nr_devices=1 gb=1 memory_backed=1 irqmode=2 completion_nsec=2000000 hw_queue_depth=1 submit_queues=1',
+      mount: '/run/slow-disk',
+    }
     let before = ''
 
-    beforeAll(() => {
-      must('modprobe bfq')
-      before = /\[(.*)\]/.exec(readFileSync(scheduler, 'utf8'))?.[1] ?? 'none'
-      writeFileSync(scheduler, 'bfq')
+    beforeAll(async () => {
+      must(`modprobe bfq
+        modprobe null_blk ${slow.options}
+        mkfs.ext4 -q -O ^has_journal /dev/${slow.disk} 16M
+        mkdir ${slow.mount}
+        mount -o noatime /dev/${slow.disk} ${slow.mount}
+        mkdir ${slow.mount}/left ${slow.mount}/right
+        head -c 4M /dev/zero | tee ${slow.mount}/left/data > ${slow.mount}/right/data
+        sync`)
+      before = /\[(.*)\]/.exec(readFileSync(scheduler('vda'), 'utf8'))?.[1] ?? 'none'
+      for (const disk of ['vda', slow.disk]) writeFileSync(scheduler(disk), 'bfq')
+      const tune = (knob: string, value: string) =>
+        writeFileSync(`/sys/block/${slow.disk}/queue/iosched/${knob}`, value)
+      // by these, who has just begun is favoured and the disk is kept busy, whatever anybody weighs
+      tune('low_latency', '0')
+      tune('strict_guarantees', '1')
+      for (const name of ['left', 'right'])
+        await create(name, {
+          resources: {io: {weight: 100}},
+          mounts: [probesMount(workshop), {source: `${slow.mount}/${name}`, target: '/slow'}],
+        })
+      await host.must(['start', 'left', 'right'])
     })
 
     afterAll(async () => {
-      await host.vps(['stop', 'light', 'heavy'])
-      writeFileSync(scheduler, before)
+      await host.vps(['stop', 'left', 'right'])
+      writeFileSync(scheduler('vda'), before)
+      must(`umount ${slow.mount}; rmdir ${slow.mount}; modprobe -r null_blk`)
     })
 
-    test('gives more of its time to the heavier one', async () => {
-      await start({light: {resources: {io: {weight: 100}}}, heavy: {resources: {io: {weight: 100}}}})
-      await set('heavy', 'io.weight=500')
-      expect(groupFile(host, 'heavy', 'io.bfq.weight', 'server')).toMatch(/\b500$/m)
-      const measure = async (): Promise<number> => {
-        const [light, heavy] = await Promise.all(
-          ['light', 'heavy'].map(async server => {
-            const one = () => inside.load(server, 'write', '/root/disk', 4 * MIB, 65_536, 3)
-            const results = await Promise.all([one(), one()])
-            return results.reduce((sum, {numbers}) => sum + (numbers[0] ?? 0), 0)
-          }),
-        )
-        return (heavy ?? 0) / (light ?? 1)
+    /** How many times as much as `right` does `left` read while both read all they can? */
+    async function leftToRight(): Promise<number> {
+      const reader = (server: string) => inside.load(server, 'read', '/slow/data', 4 * MIB, 16_384, 4)
+      const read = async (server: string): Promise<number> => {
+        // two, so that one of them waits for the disk while the other has had its answer
+        const readers = await Promise.all([reader(server), reader(server)])
+        return readers.reduce((sum, {numbers}) => sum + (numbers[0] ?? 0), 0)
       }
-      const weighed = await measure()
-      await set('heavy', 'io.weight=100')
-      const equal = await measure()
-      expect(weighed).toBeGreaterThan(1.5)
-      expect(equal).toBeLessThan(weighed / 1.3)
+      const [left, right] = await Promise.all([read('left'), read('right')])
+      return left / right
+    }
+
+    test.each([
+      ['left', 'right'],
+      ['right', 'left'],
+    ] as const)('gives more of its time to the heavier one: %s', async (heavy, light) => {
+      await set(light, 'io.weight=100')
+      await set(heavy, 'io.weight=500')
+      expect(groupFile(host, heavy, 'io.bfq.weight', 'server')).toMatch(/\b500$/m)
+      const ratio = await leftToRight()
+      expect(heavy === 'left' ? ratio : 1 / ratio).toBeGreaterThan(2)
     })
   })
 })
