@@ -255,9 +255,11 @@ describe('disks', () => {
 })
 
 describe('a server with groups of its own', () => {
+  beforeAll(async () => {
+    await startServers(host, {systemd: {init: 'auto', resources: {pids: 300}}})
+  }, 240_000)
+
   test('its refused forks are found in them, and kept when a group is gone', async () => {
-    await host.must(['create', 'systemd', '--template', 'host', '--set', 'resources.pids=300'])
-    await host.must(['start', 'systemd', '--wait'], {timeout: 120_000})
     const accounts = new Accounts(host, 'systemd')
     const program = refusedForks(6, 'sleep 600')
     await host.must(['exec', 'systemd', '--', 'systemd-run', '--unit', 'bomb', 'perl', '-e', program])

@@ -1,9 +1,10 @@
 // Each limit that a definition can ask for: set at the start, changed live, read back from the kernel and measured with a
 // program (helpers/load.c) that takes all it can get. What it gets without the limit is measured too.
-import {readFileSync, writeFileSync} from 'node:fs'
+import {existsSync, readFileSync, writeFileSync} from 'node:fs'
 import {join} from 'node:path'
 import {afterAll, beforeAll, describe, expect, test} from 'vitest'
 import {parseAssignments} from '../../src/definition/index.ts'
+import {serverPaths} from '../../src/host/index.ts'
 import {Host} from '../../src/server/index.ts'
 import {Workshop} from '../helpers/bare-server.ts'
 import {cpuShares, type Group, groupFile, groupNumber, killCommands} from '../helpers/cgroup-files.ts'
@@ -44,7 +45,9 @@ async function start(servers: Readonly<Record<string, Wanted>>): Promise<void> {
   await host.must(['start', ...Object.keys(servers)])
 }
 
+/** In place of the one that an attempt before this one has left, where a test is tried again. */
 async function create(name: string, wanted: Wanted): Promise<void> {
+  if (existsSync(serverPaths(host.paths, name).storage)) await api.destroy(name, {force: true})
   const common = {name, template: 'busybox', init: 'persist', mounts: [probesMount(workshop)]}
   await api.create(name, {definitionText: JSON.stringify({...common, ...wanted})})
 }
