@@ -26,7 +26,7 @@ const SERVERS = 500
 /** Of each point the ten servers around it count, in each pass. */
 const POINTS = [1, 100, SERVERS] as const
 const AROUND = 10
-const PASSES = 3
+const PASSES = 7
 const PUBLISHED = 2
 
 export async function scaleFigures(paths: HostPaths): Promise<Figure[]> {

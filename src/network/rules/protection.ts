@@ -33,6 +33,8 @@ export interface Gateway {
  * that the packet came by. 0.0.0.0 passes that where it is sent to everybody, as by DHCP clients.
  * A packet that names the way it wants to go (source routes, routing headers of IPv6) would go by rules of its own.
  * Of link-local addresses a server reaches the one that the host has on its link: its gateway.
+ * The first two drop nothing that the others would let in: a server that comes up tells groups whom it listens to, asks whether its
+ * own address is taken and where routers are, and each look for the way back of that would walk over the links of all others.
  */
 export function fromLinks({ipv4}: Gateway): string {
   return `
@@ -41,6 +43,8 @@ export function fromLinks({ipv4}: Gateway): string {
     iifname @links goto from_link
   }
   chain from_link {
+    ip6 saddr :: ip6 daddr ff00::/8 counter drop
+    icmpv6 type { nd-router-solicit, mld-listener-report, mld-listener-done, mld2-listener-report } counter drop
     fib saddr . iif oif missing counter drop
     ip saddr 0.0.0.0 counter drop
     ip option lsrr exists counter drop
@@ -54,7 +58,7 @@ export function fromLinks({ipv4}: Gateway): string {
     udp sport { 67, 547 } counter drop
     udp dport { 67, 68, 546, 547 } counter drop
     icmp type { redirect, router-advertisement, router-solicitation } counter drop
-    icmpv6 type { nd-router-solicit, nd-router-advert, nd-redirect, router-renumbering } counter drop
+    icmpv6 type { nd-router-advert, nd-redirect, router-renumbering } counter drop
   }
   set neighbours { type ifname; size 65535; flags dynamic,timeout; timeout 1m; }
   chain from_neighbour {
