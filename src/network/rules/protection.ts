@@ -33,8 +33,9 @@ export interface Gateway {
  * that the packet came by. 0.0.0.0 passes that where it is sent to everybody, as by DHCP clients.
  * A packet that names the way it wants to go (source routes, routing headers of IPv6) would go by rules of its own.
  * Of link-local addresses a server reaches the one that the host has on its link: its gateway.
- * The first two drop nothing that the others would let in: a server that comes up tells groups whom it listens to, asks whether its
- * own address is taken and where routers are, and each look for the way back of that would walk over the links of all others.
+ * The first two are there for speed: a server that comes up tells groups whom it listens to, asks whether its own address is taken
+ * and where routers are, and each look for the way back of that would walk over the links of all others. Nobody else is on the link
+ * who could have the address: a server that takes its gateway's is no longer told so, and harms itself alone.
  */
 export function fromLinks({ipv4}: Gateway): string {
   return `
